@@ -1,0 +1,87 @@
+import { type Tensor, tf } from './tf.ts';
+
+/**
+ * Gradients that TensorFlow.js lacks and second-order training needs: piecewise constant ops have
+ * gradient zero (tfjs throws instead), and the backward convolution kernels are themselves linear
+ * in each argument.
+ */
+
+/** Ops whose derivative is zero almost everywhere, with the names of their inputs. */
+const PIECEWISE_CONSTANT: Record<string, readonly string[]> = {
+  Equal: ['a', 'b'],
+  NotEqual: ['a', 'b'],
+  Less: ['a', 'b'],
+  LessEqual: ['a', 'b'],
+  Greater: ['a', 'b'],
+  GreaterEqual: ['a', 'b'],
+  LogicalAnd: ['a', 'b'],
+  LogicalOr: ['a', 'b'],
+  LogicalNot: ['x'],
+  IsNan: ['x'],
+  IsInf: ['x'],
+  IsFinite: ['x'],
+  Round: ['x'],
+  Floor: ['x'],
+  Ceil: ['x'],
+  Sign: ['x'],
+  ArgMax: ['x'],
+  ArgMin: ['x'],
+};
+
+type ConvAttrs = {
+  strides: number | [number, number];
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  dataFormat: 'NHWC' | 'NCHW';
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+};
+
+let registered = false;
+
+/** Adds the missing gradients to TensorFlow.js' registry, once. Existing ones are kept. */
+export function registerMissingGradients(): void {
+  if (registered) return;
+  registered = true;
+  for (const [kernelName, inputs] of Object.entries(PIECEWISE_CONSTANT)) {
+    if (tf.getGradient(kernelName) !== undefined) continue;
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [...inputs],
+      gradFunc: (_dy, saved) =>
+        Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i].shape)])),
+    });
+  }
+  // F(x, dy) is bilinear, so each partial derivative is the other member of the family
+  // {conv, backprop-input, backprop-filter}.
+  tf.registerGradient({
+    kernelName: 'Conv2DBackpropFilter',
+    inputsToSave: ['x', 'dy'],
+    gradFunc: (ddw, saved, attrs) => {
+      const [x, dy] = saved as [tf.Tensor4D, tf.Tensor4D];
+      const { strides, pad, dataFormat, dimRoundingMode } = attrs as unknown as ConvAttrs;
+      const filter = ddw as tf.Tensor4D;
+      return {
+        x: () => conv2dInputGradient(x.shape, dy, filter, strides, pad, dataFormat),
+        dy: () => tf.conv2d(x, filter, strides, pad as number, dataFormat, 1, dimRoundingMode),
+      };
+    },
+  });
+}
+
+/** The adjoint of tf.conv2d in its input: what tf.conv2dTranspose is, for any data format. */
+function conv2dInputGradient(
+  inputShape: number[],
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  strides: ConvAttrs['strides'],
+  pad: ConvAttrs['pad'],
+  dataFormat: ConvAttrs['dataFormat'],
+): Tensor {
+  return tf
+    .engine()
+    .runKernel('Conv2DBackpropInput', { dy, filter }, {
+      strides,
+      pad,
+      dataFormat,
+      inputShape,
+    } as never);
+}
