@@ -1,0 +1,3 @@
+import type { GoldenCase } from '../golden-case.ts';
+
+export const cases: readonly GoldenCase[] = [];
