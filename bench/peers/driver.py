@@ -1,0 +1,101 @@
+"""What the peers have in common: the command line, the clocks, and the round protocol.
+
+A peer is driven in one of two ways.
+
+* By hand: ``python toy_step.py --iters 200`` warms up, times, prints one line.
+* By the bench: ``python toy_step.py --serve`` warms up, prints one JSON line that says what it is,
+  then answers every line ``run N`` on standard input with one JSON line of timings, until ``quit``.
+
+This module imports nothing heavy and must be imported, and `limit_threads` called, before the
+library under test: the number of threads is settled when that library is loaded.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+
+def parser(description):
+    p = argparse.ArgumentParser(description=description)
+    p.add_argument("--iters", type=int, default=200, help="iterations to time")
+    p.add_argument("--warmup", type=int, default=20, help="iterations before the clock starts")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--json", action="store_true")
+    p.add_argument("--serve", action="store_true", help="answer 'run N' lines on standard input")
+    p.add_argument("--seed", type=int, default=0)
+    return p
+
+
+def limit_threads(n):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(n)
+
+
+class Stopwatch:
+    """CPU time of the whole process (all threads) and wall time, in milliseconds."""
+
+    def __init__(self):
+        self.cpu = -time.process_time()
+        self.wall = -time.perf_counter()
+
+    def stop(self):
+        self.cpu = 1e3 * (self.cpu + time.process_time())
+        self.wall = 1e3 * (self.wall + time.perf_counter())
+        return self
+
+
+def timed(draw, step, finish, iters):
+    """Runs `iters` iterations of ``step(draw())``; per-iteration CPU and wall milliseconds.
+
+    `draw` makes the data and the noise of one iteration and belongs to it; its share is reported
+    as well, since two libraries may differ more in their random numbers than in their networks.
+    """
+    drawn = 0.0
+    total = Stopwatch()
+    for _ in range(iters):
+        start = time.process_time()
+        noise = draw()
+        drawn += time.process_time() - start
+        step(noise)
+    finish()
+    total.stop()
+    return {
+        "iters": iters,
+        "cpuMs": total.cpu / iters,
+        "wallMs": total.wall / iters,
+        "drawCpuMs": 1e3 * drawn / iters,
+    }
+
+
+def main(args, name, versions, draw, step, finish=lambda: None):
+    start = Stopwatch()
+    for _ in range(max(1, args.warmup)):
+        step(draw())
+    finish()
+    start.stop()
+    me = {"name": name, "versions": versions, "threads": args.threads, "warmupWallMs": start.wall}
+    if args.serve:
+        reply(me)
+        for line in sys.stdin:
+            words = line.split()
+            if words == ["quit"]:
+                return
+            if len(words) != 2 or words[0] != "run":
+                sys.exit(f"expected 'run N' or 'quit', got {line!r}")
+            reply(timed(draw, step, finish, int(words[1])))
+        return
+    result = timed(draw, step, finish, args.iters)
+    if args.json:
+        reply({**me, **result})
+    else:
+        print(
+            f"{name}, {args.threads} thread(s): {result['cpuMs']:.2f} CPU-ms and "
+            f"{result['wallMs']:.2f} wall-ms per iteration over {args.iters}, of which data and "
+            f"noise {result['drawCpuMs']:.2f} CPU-ms; warm-up {start.wall / 1e3:.1f} s"
+        )
+
+
+def reply(value):
+    print(json.dumps(value), flush=True)
