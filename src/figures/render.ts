@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Resvg } from '@resvg/resvg-js';
+import * as vega from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { ConfigError } from '../core/errors.ts';
+import type { Spec } from './density-panels.ts';
+import { fontFiles, textWidth } from './font.ts';
+import { withText } from './png.ts';
+import { FONT } from './theme.ts';
+
+/** The keyword of the PNG text chunk and the name of the SVG metadata element's child. */
+const KEYWORD = 'gibbs';
+
+/**
+ * Draws a Vega-Lite specification. The same specification and provenance give the same bytes.
+ * @param provenance plain JSON, kept in the SVG's `<metadata>`.
+ * @throws ConfigError when the specification does not compile.
+ */
+export async function renderSvg(spec: Spec, provenance: unknown): Promise<string> {
+  measureInBundledFont();
+  const problems: string[] = [];
+  const quiet = vega.logger(vega.Warn);
+  quiet.warn = (...args: readonly unknown[]) => {
+    problems.push(args.join(' '));
+    return quiet;
+  };
+  quiet.error = quiet.warn;
+  let view: vega.View | undefined;
+  try {
+    const compiled = compile(spec as unknown as TopLevelSpec, { logger: quiet }).spec;
+    view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
+    const svg = await view.toSVG();
+    if (problems.length > 0) throw new Error(problems.join('; '));
+    return withMetadata(svg, provenance);
+  } catch (error) {
+    throw new ConfigError(
+      `renderSvg: not a drawable Vega-Lite specification: ${(error as Error).message}`,
+      { cause: error },
+    );
+  } finally {
+    view?.finalize();
+  }
+}
+
+/**
+ * Rasterises with the bundled font only. The provenance of the SVG is copied into the PNG.
+ * @param scale pixels of the picture per unit of the SVG. Default 2.
+ */
+export function renderPng(svg: string, scale = 2): Uint8Array {
+  const picture = new Resvg(svg, {
+    fitTo: { mode: 'zoom', value: scale },
+    background: 'white',
+    font: { fontFiles: fontFiles(), loadSystemFonts: false, defaultFontFamily: FONT },
+  }).render();
+  const png = withText(picture.asPng(), 'Software', 'Gibbs');
+  const provenance = provenanceOf(svg);
+  return provenance === undefined ? png : withText(png, KEYWORD, JSON.stringify(provenance));
+}
+
+/** The provenance in an SVG written by `renderSvg`, undefined where there is none. */
+export function provenanceOf(svg: string): unknown {
+  const match = new RegExp(`<metadata id="${KEYWORD}">(.*?)</metadata>`, 's').exec(svg);
+  return match ? JSON.parse(unescapeXml(match[1])) : undefined;
+}
+
+/** Versions of the packages whose code decides the bytes of a figure. */
+export function rendererVersions(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  const version = (name: string) => {
+    const file = require.resolve(`${name}/package.json`);
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  };
+  return Object.fromEntries(
+    ['vega', 'vega-lite', '@resvg/resvg-js'].map((name) => [name, version(name)]),
+  );
+}
+
+/** The part of vega's text measurement that is replaced; its types leave it out. */
+interface TextMetrics {
+  width: (item: { fontSize?: number; fontWeight?: unknown }, text: unknown) => number;
+}
+
+function measureInBundledFont(): void {
+  // Without a canvas vega guesses widths, with one it measures in the system's fonts.
+  const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
+  textMetrics.width = (item, text) => {
+    const bold = item.fontWeight === 'bold' || Number(item.fontWeight) >= 600;
+    return textWidth(String(text), item.fontSize ?? 11, bold ? 600 : 400);
+  };
+}
+
+function withMetadata(svg: string, provenance: unknown): string {
+  const end = svg.indexOf('>') + 1;
+  const json = escapeXml(JSON.stringify(provenance));
+  return `${svg.slice(0, end)}<metadata id="${KEYWORD}">${json}</metadata>${svg.slice(end)}\n`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+function unescapeXml(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
