@@ -33,7 +33,7 @@ COEFFICIENTS = {
 TOLERANCE = {"loss": 2e-4, "gradient": 5e-4, "statistic": 2e-4, "parameter": 1e-6, "schedule": 3e-6}
 
 
-def run_torch(tensor, lr, hidden):
+def run_torch(tensor, lr, hidden, compiled):
     import torch
 
     import toy_step
@@ -43,7 +43,7 @@ def run_torch(tensor, lr, hidden):
         kinds = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64}
         return torch.frombuffer(bytearray(raw), dtype=kinds[dtype]).reshape(shape)
 
-    trainer = toy_step.Trainer(lr=lr, hidden=hidden)
+    trainer = toy_step.Trainer(lr=lr, hidden=hidden, compiled=compiled)
     nets = {"netD": trainer.energy, "netG": trainer.generator, "netE": trainer.encoder}
     for prefix, net in nets.items():
         net.load_state_dict({k: array(f"param:{prefix}.{k}") for k in net.state_dict()})
@@ -72,7 +72,7 @@ def run_torch(tensor, lr, hidden):
     return metrics, gradients, after, computed
 
 
-def run_jax(tensor, lr, hidden):
+def run_jax(tensor, lr, hidden, _compiled):
     import jax
     import numpy as np
     from jax import numpy as jnp
@@ -134,6 +134,7 @@ def main():
     )
     parser.add_argument("library", choices=("torch", "jax"))
     parser.add_argument("golden")
+    parser.add_argument("--compile", action="store_true", help="torch: check the compiled losses")
     args = parser.parse_args()
     tensors, meta = golden.read(args.golden)
     config, ignored = json.loads(meta["args"]), json.loads(meta["ignore_substrings"])
@@ -141,7 +142,7 @@ def main():
         raise SystemExit(f"{args.golden}: the peers have one learning rate for both optimisers")
     run = {"torch": run_torch, "jax": run_jax}[args.library]
     metrics, gradients, after, computed = run(
-        tensors.__getitem__, config["lr_d"], config["W"]["decoder_layers"]
+        tensors.__getitem__, config["lr_d"], config["W"]["decoder_layers"], args.compile
     )
     n = len(metrics)
 
