@@ -76,12 +76,10 @@ function conv2dInputGradient(
   pad: ConvAttrs['pad'],
   dataFormat: ConvAttrs['dataFormat'],
 ): Tensor {
-  return tf
-    .engine()
-    .runKernel('Conv2DBackpropInput', { dy, filter }, {
-      strides,
-      pad,
-      dataFormat,
-      inputShape,
-    } as never);
+  return tf.engine().runKernel('Conv2DBackpropInput', { dy, filter }, {
+    strides,
+    pad,
+    dataFormat,
+    inputShape,
+  } as never);
 }

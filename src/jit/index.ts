@@ -1,2 +1,16 @@
 export { type GradOptions, grad, stopGradient, type ValueAndGrad, valueAndGrad } from './grad.ts';
+export {
+  type Executor,
+  type JitFunction,
+  type JitOptions,
+  jit,
+  type Liftable,
+} from './jit.ts';
+export {
+  EAGER_BACKENDS,
+  type EagerBackend,
+  installedEagerBackends,
+  useEagerBackend,
+} from './run/eager.ts';
+export type { JitStats } from './run/stats.ts';
 export { type Tensor, tf } from './tf.ts';

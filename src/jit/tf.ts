@@ -4,5 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 
+// Without this, the first tensor prints advice to install another backend.
+tf.enableProdMode();
+
 export { tf };
 export type Tensor = tf.Tensor;

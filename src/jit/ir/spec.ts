@@ -1,0 +1,335 @@
+import type { DType } from '../../core/host-tensor.ts';
+import { sameShape, sizeOf } from '../../core/host-tensor.ts';
+import {
+  ARITHMETIC,
+  COMPARISON,
+  type ConvAttrs,
+  FLOAT_UNARY,
+  LOGICAL,
+  type Node,
+  NUMERIC_UNARY,
+  type Op,
+  type OpAttrs,
+  REDUCTION,
+} from './ops.ts';
+
+/** What a rule needs to know of an operand. */
+export type Operand = Pick<Node, 'shape' | 'dtype'>;
+type Dims = readonly number[];
+
+export interface Spec<K extends Op> {
+  /** Number of operands; -1 for any number above zero. */
+  readonly arity: number;
+  /** Result type, or a throw of `Malformed` when operands and attributes do not fit. */
+  infer(inputs: readonly Operand[], attrs: OpAttrs[K]): Operand;
+  /** Floating-point operations of one execution; default: one per result element. */
+  flops?(inputs: readonly Operand[], result: Operand): number;
+}
+
+/** An ill-typed node: a fault of whoever built it. */
+export class Malformed extends Error {}
+
+function need(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Malformed(message);
+}
+
+export function broadcastShapes(a: Dims, b: Dims): Dims {
+  const rank = Math.max(a.length, b.length);
+  const out = new Array<number>(rank);
+  for (let i = 0; i < rank; i++) {
+    const p = a[a.length - rank + i] ?? 1;
+    const q = b[b.length - rank + i] ?? 1;
+    need(p === q || p === 1 || q === 1, `shapes [${a}] and [${b}] do not broadcast`);
+    out[i] = p === 1 ? q : p;
+  }
+  return out;
+}
+
+export function reducedShape(shape: Dims, axes: Dims, keepDims: boolean): Dims {
+  const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
+  return keepDims ? kept : kept.filter((_, i) => !axes.includes(i));
+}
+
+/** Spatial size after a convolution along one axis. */
+export function convSize(size: number, kernel: number, a: ConvAttrs, axis: 0 | 1): number {
+  const padded = size + a.pads[axis] + a.pads[axis + 2];
+  return Math.floor((padded - a.dilations[axis] * (kernel - 1) - 1) / a.strides[axis]) + 1;
+}
+
+const unary = (dtype?: DType): Spec<never> => ({
+  arity: 1,
+  infer: ([x]) => {
+    need(dtype === undefined ? x.dtype !== 'bool' : x.dtype === dtype, `operand is ${x.dtype}`);
+    return { shape: x.shape, dtype: x.dtype };
+  },
+});
+
+const toBool = (operand?: DType): Spec<never> => ({
+  arity: 1,
+  infer: ([x]) => {
+    need(operand === undefined || x.dtype === operand, `operand is ${x.dtype}`);
+    return { shape: x.shape, dtype: 'bool' };
+  },
+});
+
+const binary = (result?: DType, operand?: DType): Spec<never> => ({
+  arity: 2,
+  infer: ([a, b]) => {
+    need(a.dtype === b.dtype, `operands are ${a.dtype} and ${b.dtype}`);
+    need(operand === undefined || a.dtype === operand, `operands are ${a.dtype}`);
+    need(result === 'bool' || a.dtype !== 'bool', 'arithmetic on bool');
+    return { shape: broadcastShapes(a.shape, b.shape), dtype: result ?? a.dtype };
+  },
+});
+
+const reduction: Spec<'sum'> = {
+  arity: 1,
+  infer: ([x], { axes, keepDims }) => {
+    need(x.dtype !== 'bool', 'reduction of bool');
+    for (const a of axes) need(a >= 0 && a < x.shape.length, `axis ${a} of shape [${x.shape}]`);
+    return { shape: reducedShape(x.shape, axes, keepDims), dtype: x.dtype };
+  },
+  flops: ([x]) => sizeOf(x.shape),
+};
+
+const arg: Spec<'argMax'> = {
+  arity: 1,
+  infer: ([x], { axis }) => ({ shape: x.shape.filter((_, i) => i !== axis), dtype: 'int32' }),
+  flops: ([x]) => sizeOf(x.shape),
+};
+
+const topk = (indices: boolean) => ({
+  arity: 1,
+  infer: ([x]: readonly Operand[], { k }: { k: number }): Operand => {
+    const last = x.shape.length - 1;
+    need(last >= 0 && k <= x.shape[last], `k = ${k} of shape [${x.shape}]`);
+    return { shape: [...x.shape.slice(0, last), k], dtype: indices ? 'int32' : x.dtype };
+  },
+});
+
+function matmulShape(a: Dims, b: Dims, transA: boolean, transB: boolean): Dims {
+  need(a.length >= 2 && b.length >= 2, `matmul of [${a}] and [${b}]`);
+  const [m, ka] = transA ? [a.at(-1)!, a.at(-2)!] : [a.at(-2)!, a.at(-1)!];
+  const [kb, n] = transB ? [b.at(-1)!, b.at(-2)!] : [b.at(-2)!, b.at(-1)!];
+  need(ka === kb, `matmul of [${a}]${transA ? 'ᵀ' : ''} and [${b}]${transB ? 'ᵀ' : ''}`);
+  return [...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), m, n];
+}
+
+const matmulFlops = (a: Operand, transA: boolean, result: Operand) =>
+  2 * sizeOf(result.shape) * (transA ? a.shape.at(-2)! : a.shape.at(-1)!);
+
+/** Multiply-adds of a convolution, from whichever operands hold output and weight. */
+const convFlops = (out: Dims, weight: Dims) => 2 * sizeOf(out) * sizeOf(weight.slice(1));
+
+const each = <const N extends readonly Op[]>(names: N, spec: Spec<never>) =>
+  Object.fromEntries(names.map((n) => [n, spec])) as unknown as { [K in N[number]]: Spec<K> };
+
+/**
+ * The one table of what each primitive takes and gives. The builder derives every shape from it
+ * and the verifier checks every graph against it after every pass.
+ */
+export const SPEC: { readonly [K in Op]: Spec<K> } = {
+  ...each(FLOAT_UNARY, unary('float32')),
+  ...each(NUMERIC_UNARY, unary()),
+  ...each(ARITHMETIC, binary()),
+  ...each(COMPARISON, binary('bool')),
+  ...each(LOGICAL, binary('bool', 'bool')),
+  ...each(REDUCTION, reduction as Spec<never>),
+  not: toBool('bool'),
+  isNan: toBool('float32'),
+  isInf: toBool('float32'),
+  input: { arity: 0, infer: (_, a) => ({ shape: a.shape, dtype: a.dtype }), flops: () => 0 },
+  const: {
+    arity: 0,
+    infer: (_, a) => {
+      need(a.data.length === sizeOf(a.shape), `${a.data.length} values for [${a.shape}]`);
+      return { shape: a.shape, dtype: a.dtype };
+    },
+    flops: () => 0,
+  },
+  splat: { arity: 0, infer: (_, a) => ({ shape: a.shape, dtype: a.dtype }), flops: () => 0 },
+  select: {
+    arity: 3,
+    infer: ([c, a, b]) => {
+      need(c.dtype === 'bool', `condition is ${c.dtype}`);
+      need(a.dtype === b.dtype, `branches are ${a.dtype} and ${b.dtype}`);
+      const shape = broadcastShapes(c.shape, broadcastShapes(a.shape, b.shape));
+      return { shape, dtype: a.dtype };
+    },
+  },
+  cast: { arity: 1, infer: ([x], { dtype }) => ({ shape: x.shape, dtype }) },
+  matmul: {
+    arity: 2,
+    infer: ([a, b], { transA, transB }) => {
+      need(a.dtype === 'float32' && b.dtype === 'float32', `matmul of ${a.dtype}, ${b.dtype}`);
+      return { shape: matmulShape(a.shape, b.shape, transA, transB), dtype: 'float32' };
+    },
+  },
+  gemm: {
+    arity: 3,
+    infer: ([a, b, c], { transA, transB }) => {
+      need(a.shape.length === 2 && b.shape.length === 2, 'gemm takes matrices');
+      const shape = matmulShape(a.shape, b.shape, transA, transB);
+      need(
+        sameShape(broadcastShapes(shape, c.shape), shape),
+        `addend [${c.shape}] does not broadcast to [${shape}]`,
+      );
+      return { shape, dtype: 'float32' };
+    },
+  },
+  conv2d: {
+    arity: 2,
+    infer: ([x, w], a) => {
+      need(x.shape.length === 4 && w.shape.length === 4, 'conv2d takes 4-D operands');
+      need(
+        x.shape[1] === w.shape[1] * a.groups,
+        `input [${x.shape}] has not the channels of weight [${w.shape}]`,
+      );
+      const h = convSize(x.shape[2], w.shape[2], a, 0);
+      const width = convSize(x.shape[3], w.shape[3], a, 1);
+      need(h > 0 && width > 0, `kernel [${w.shape}] larger than padded input [${x.shape}]`);
+      return { shape: [x.shape[0], w.shape[0], h, width], dtype: 'float32' };
+    },
+    flops: ([, w], r) => convFlops(r.shape, w.shape),
+  },
+  conv2dInputGrad: {
+    arity: 2,
+    infer: ([dy, w], a) => {
+      const [h, width] = a.inputSize;
+      need(dy.shape[1] === w.shape[0], `dy [${dy.shape}] against weight [${w.shape}]`);
+      need(
+        convSize(h, w.shape[2], a, 0) === dy.shape[2] &&
+          convSize(width, w.shape[3], a, 1) === dy.shape[3],
+        `dy [${dy.shape}] does not come from an input of ${h}×${width}`,
+      );
+      return { shape: [dy.shape[0], w.shape[1] * a.groups, h, width], dtype: 'float32' };
+    },
+    flops: ([dy, w]) => convFlops(dy.shape, w.shape),
+  },
+  conv2dWeightGrad: {
+    arity: 2,
+    infer: ([x, dy], a) => {
+      const [kh, kw] = a.kernel;
+      need(x.shape[0] === dy.shape[0], `x [${x.shape}] against dy [${dy.shape}]`);
+      need(
+        convSize(x.shape[2], kh, a, 0) === dy.shape[2] &&
+          convSize(x.shape[3], kw, a, 1) === dy.shape[3],
+        `dy [${dy.shape}] does not come from x [${x.shape}]`,
+      );
+      return { shape: [dy.shape[1], x.shape[1] / a.groups, kh, kw], dtype: 'float32' };
+    },
+    flops: ([, dy], r) => convFlops(dy.shape, r.shape),
+  },
+  reshape: {
+    arity: 1,
+    infer: ([x], { shape }) => {
+      need(sizeOf(x.shape) === sizeOf(shape), `[${x.shape}] to [${shape}]`);
+      return { shape, dtype: x.dtype };
+    },
+    flops: () => 0,
+  },
+  transpose: {
+    arity: 1,
+    infer: ([x], { perm }) => {
+      need(
+        perm.length === x.shape.length && [...perm].sort((a, b) => a - b).every((p, i) => p === i),
+        `permutation [${perm}] of [${x.shape}]`,
+      );
+      return { shape: perm.map((p) => x.shape[p]), dtype: x.dtype };
+    },
+    flops: () => 0,
+  },
+  broadcast: {
+    arity: 1,
+    infer: ([x], { shape }) => {
+      need(sameShape(broadcastShapes(x.shape, shape), shape), `[${x.shape}] to [${shape}]`);
+      return { shape, dtype: x.dtype };
+    },
+    flops: () => 0,
+  },
+  slice: {
+    arity: 1,
+    infer: ([x], { begin, size, strides }) => {
+      need(begin.length === x.shape.length, `slice of rank ${begin.length} of [${x.shape}]`);
+      for (let i = 0; i < begin.length; i++) {
+        const last = begin[i] + (size[i] - 1) * strides[i];
+        need(
+          size[i] === 0 ||
+            (begin[i] >= 0 && begin[i] < x.shape[i] && last >= 0 && last < x.shape[i]),
+          `slice [${begin}] + [${size}]·[${strides}] leaves [${x.shape}]`,
+        );
+      }
+      return { shape: size, dtype: x.dtype };
+    },
+    flops: () => 0,
+  },
+  pad: {
+    arity: 1,
+    infer: ([x], { before, after }) => ({
+      shape: x.shape.map((d, i) => d + before[i] + after[i]),
+      dtype: x.dtype,
+    }),
+    flops: () => 0,
+  },
+  concat: {
+    arity: -1,
+    infer: (xs, { axis }) => {
+      const shape = [...xs[0].shape];
+      shape[axis] = 0;
+      for (const x of xs) {
+        need(
+          x.dtype === xs[0].dtype && x.shape.every((d, i) => i === axis || d === shape[i]),
+          `concat of [${xs[0].shape}] and [${x.shape}] along ${axis}`,
+        );
+        shape[axis] += x.shape[axis];
+      }
+      return { shape, dtype: xs[0].dtype };
+    },
+    flops: () => 0,
+  },
+  ...each(['argMax', 'argMin'], arg as Spec<never>),
+  gather: {
+    arity: 2,
+    infer: ([x, i], { axis }) => {
+      need(i.dtype === 'int32', `indices are ${i.dtype}`);
+      return {
+        shape: [...x.shape.slice(0, axis), ...i.shape, ...x.shape.slice(axis + 1)],
+        dtype: x.dtype,
+      };
+    },
+    flops: () => 0,
+  },
+  gatherNd: {
+    arity: 2,
+    infer: ([x, i]) => {
+      need(i.dtype === 'int32', `indices are ${i.dtype}`);
+      return { shape: [...i.shape.slice(0, -1), ...x.shape.slice(i.shape.at(-1))], dtype: x.dtype };
+    },
+    flops: () => 0,
+  },
+  scatterAddNd: {
+    arity: 2,
+    infer: ([i, u], { shape }) => {
+      need(i.dtype === 'int32', `indices are ${i.dtype}`);
+      const expected = [...i.shape.slice(0, -1), ...shape.slice(i.shape.at(-1))];
+      need(sameShape(u.shape, expected), `updates [${u.shape}], expected [${expected}]`);
+      return { shape, dtype: u.dtype };
+    },
+  },
+  cumsum: { arity: 1, infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }) },
+  softmax: {
+    arity: 1,
+    infer: ([x]) => ({ shape: x.shape, dtype: 'float32' }),
+    flops: (_, r) => 5 * sizeOf(r.shape),
+  },
+  topkValues: topk(false),
+  topkIndices: topk(true),
+};
+
+/** Floating-point operations of one execution of `node`, counting a multiply-add as two. */
+export function flopsOf(node: Node, operands: readonly Operand[]): number {
+  if (node.op === 'matmul' || node.op === 'gemm') {
+    return matmulFlops(operands[0], node.attrs.transA, node);
+  }
+  return SPEC[node.op].flops?.(operands, node) ?? sizeOf(node.shape);
+}

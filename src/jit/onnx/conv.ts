@@ -1,0 +1,144 @@
+import { GibbsError } from '../../core/errors.ts';
+import type { ConvAttrs, Node } from '../ir/ops.ts';
+import type { Emitter } from './emitter.ts';
+import type { LoweringRules } from './lower.ts';
+
+const convAttributes = (a: ConvAttrs, kernel: readonly number[]) => ({
+  strides: a.strides,
+  pads: a.pads,
+  dilations: a.dilations,
+  group: a.groups,
+  kernel_shape: kernel,
+});
+
+const unitStride = (a: ConvAttrs) => a.strides[0] === 1 && a.strides[1] === 1;
+
+/**
+ * With unit stride the adjoint is a convolution with the kernel turned by 180° and its channel
+ * axes exchanged: ONNX Runtime's Conv is several times faster than its ConvTranspose.
+ */
+function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>): string {
+  const a = node.attrs;
+  const [, , kh, kw] = e.shapeOf(node, 1);
+  const turned = e.op('Slice', [
+    e.operand(node, 1),
+    e.ints([kh - 1, kw - 1]),
+    e.ints([-(2 ** 31), -(2 ** 31)]),
+    e.ints([2, 3]),
+    e.ints([-1, -1]),
+  ]);
+  const weight = e.op('Transpose', [turned], { perm: [1, 0, 2, 3] });
+  const full = [a.dilations[0] * (kh - 1), a.dilations[1] * (kw - 1)];
+  const [h, w] = e.shapeOf(node, 0).slice(2);
+  const top = full[0] - a.pads[0];
+  const left = full[1] - a.pads[1];
+  // What the padding must be on the far side for the result to have the size of the input.
+  const bottom = a.inputSize[0] - (h + top - full[0]);
+  const right = a.inputSize[1] - (w + left - full[1]);
+  const pads = [top, left, bottom, right] as const;
+  return e.op('Conv', [e.operand(node, 0), weight], convAttributes({ ...a, pads }, [kh, kw]));
+}
+
+/** All k·k shifts of x under the kernel, stacked: [N, C·k·k, h·w]. */
+function columns(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+  const { kernel } = node.attrs;
+  const [n, c] = e.shapeOf(node, 0);
+  const [, , h, w] = e.shapeOf(node, 1);
+  const shifts = shiftedSlices(e, node).map((s) => e.reshape(s, [n, c, 1, h * w]));
+  const stacked = shifts.length === 1 ? shifts[0] : e.op('Concat', shifts, { axis: 2 });
+  return e.reshape(stacked, [n, c * kernel[0] * kernel[1], h * w]);
+}
+
+function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
+  const { kernel, strides, pads } = node.attrs;
+  const [, , height, width] = e.shapeOf(node, 0);
+  const [, , h, w] = e.shapeOf(node, 1);
+  const reach = [(h - 1) * strides[0] + kernel[0], (w - 1) * strides[1] + kernel[1]];
+  const bottom = Math.max(0, reach[0] - height - pads[0]);
+  const right = Math.max(0, reach[1] - width - pads[1]);
+  const padded =
+    pads[0] + pads[1] + bottom + right === 0
+      ? e.operand(node, 0)
+      : e.op('Pad', [
+          e.operand(node, 0),
+          e.ints([0, 0, pads[0], pads[1], 0, 0, bottom, right]),
+          e.scalar(0),
+        ]);
+  const slices: string[] = [];
+  for (let i = 0; i < kernel[0]; i++) {
+    for (let j = 0; j < kernel[1]; j++) {
+      slices.push(
+        e.op('Slice', [
+          padded,
+          e.ints([i, j]),
+          e.ints([i + (h - 1) * strides[0] + 1, j + (w - 1) * strides[1] + 1]),
+          e.ints([2, 3]),
+          e.ints(strides),
+        ]),
+      );
+    }
+  }
+  return slices;
+}
+
+/** Each channel meets its own outputs only: products and sums, no matrix product. */
+function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+  const [n, c] = e.shapeOf(node, 0);
+  const [, o, h, w] = e.shapeOf(node, 1);
+  const dy = e.reshape(e.operand(node, 1), [n, c, o / c, h, w]);
+  const taps = shiftedSlices(e, node).map((slice) => {
+    const x = e.reshape(slice, [n, c, 1, h, w]);
+    const product = e.op('Mul', [x, dy]);
+    return e.reshape(e.op('ReduceSum', [product, e.ints([0, 3, 4])], { keepdims: 0 }), [o, 1]);
+  });
+  const stacked = taps.length === 1 ? taps[0] : e.op('Concat', taps, { axis: 1 });
+  return e.reshape(stacked, node.shape);
+}
+
+export const CONV_LOWERING: LoweringRules<'conv2d' | 'conv2dInputGrad' | 'conv2dWeightGrad'> = {
+  conv2d: (e, node) =>
+    e.op(
+      'Conv',
+      [e.operand(node, 0), e.operand(node, 1)],
+      convAttributes(node.attrs, e.shapeOf(node, 1).slice(2)),
+    ),
+  conv2dInputGrad: (e, node) => {
+    const a = node.attrs;
+    const [, , kh, kw] = e.shapeOf(node, 1);
+    const covered = a.pads[0] <= kh - 1 && a.pads[1] <= kw - 1;
+    if (unitStride(a) && a.groups === 1 && covered) return turnedConv(e, node);
+    const [h, w] = e.shapeOf(node, 0).slice(2);
+    const reach = (size: number, k: number, axis: 0 | 1) =>
+      (size - 1) * a.strides[axis] + a.dilations[axis] * (k - 1) + 1;
+    // Rows of the input that no window reaches are cut off by the pads and come back as zeros.
+    const bottom = reach(h, kh, 0) - a.pads[0] - a.inputSize[0];
+    const right = reach(w, kw, 1) - a.pads[1] - a.inputSize[1];
+    const out = [Math.max(0, -bottom), Math.max(0, -right)];
+    const pads = [a.pads[0], a.pads[1], Math.max(0, bottom), Math.max(0, right)] as const;
+    return e.op('ConvTranspose', [e.operand(node, 0), e.operand(node, 1)], {
+      ...convAttributes({ ...a, pads }, [kh, kw]),
+      output_padding: out,
+    });
+  },
+  conv2dWeightGrad: (e, node) => {
+    const { groups } = node.attrs;
+    const channels = e.shapeOf(node, 0)[1];
+    if (groups > 1 && groups === channels) return depthwiseWeightGrad(e, node);
+    if (groups > 1) {
+      throw new GibbsError(
+        'internal',
+        `conv2dWeightGrad: ${groups} groups of ${channels} channels are not lowered`,
+      );
+    }
+    const [n, o, h, w] = e.shapeOf(node, 1);
+    const dy = e.reshape(e.operand(node, 1), [n, o, h * w]);
+    const perImage = e.op(
+      'FusedMatMul',
+      [dy, columns(e, node)],
+      { transA: 0, transB: 1 },
+      'com.microsoft',
+    );
+    const total = e.op('ReduceSum', [perImage, e.ints([0])], { keepdims: 0 });
+    return e.reshape(total, node.shape);
+  },
+};

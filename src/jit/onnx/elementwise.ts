@@ -1,0 +1,99 @@
+import type { Arithmetic, Comparison, FloatUnary, Logical, NumericUnary } from '../ir/ops.ts';
+import type { Emitter } from './emitter.ts';
+import type { LoweringRules } from './lower.ts';
+
+/** Primitives that are one ONNX operator of the same meaning. */
+const direct = (type: string) => (e: Emitter, node: { inputs: readonly number[] }) =>
+  e.op(
+    type,
+    node.inputs.map((i) => e.name(i)),
+  );
+
+export const ELEMENTWISE_LOWERING: LoweringRules<
+  | FloatUnary
+  | NumericUnary
+  | Arithmetic
+  | Comparison
+  | Logical
+  | 'not'
+  | 'isNan'
+  | 'isInf'
+  | 'select'
+  | 'cast'
+  | 'softmax'
+> = {
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  reciprocal: direct('Reciprocal'),
+  sin: direct('Sin'),
+  cos: direct('Cos'),
+  tan: direct('Tan'),
+  asin: direct('Asin'),
+  acos: direct('Acos'),
+  atan: direct('Atan'),
+  sinh: direct('Sinh'),
+  cosh: direct('Cosh'),
+  tanh: direct('Tanh'),
+  asinh: direct('Asinh'),
+  acosh: direct('Acosh'),
+  atanh: direct('Atanh'),
+  erf: direct('Erf'),
+  sigmoid: direct('Sigmoid'),
+  softplus: direct('Softplus'),
+  floor: direct('Floor'),
+  ceil: direct('Ceil'),
+  round: direct('Round'),
+  neg: direct('Neg'),
+  abs: direct('Abs'),
+  sign: direct('Sign'),
+  relu: direct('Relu'),
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  pow: direct('Pow'),
+  min: direct('Min'),
+  max: direct('Max'),
+  eq: direct('Equal'),
+  lt: direct('Less'),
+  le: direct('LessOrEqual'),
+  gt: direct('Greater'),
+  ge: direct('GreaterOrEqual'),
+  and: direct('And'),
+  or: direct('Or'),
+  xor: direct('Xor'),
+  not: direct('Not'),
+  isNan: direct('IsNaN'),
+  isInf: direct('IsInf'),
+  select: direct('Where'),
+  ne: (e, node) => e.op('Not', [e.op('Equal', [e.operand(node, 0), e.operand(node, 1)])]),
+  square: (e, node) => e.op('Mul', [e.operand(node, 0), e.operand(node, 0)]),
+  rsqrt: (e, node) => e.op('Reciprocal', [e.op('Sqrt', [e.operand(node, 0)])]),
+  // eˣ − 1 = 2·sinh(x/2)·e^{x/2} keeps its digits near zero; below −30 it is −1 in float32.
+  expm1: (e, node) => {
+    const x = e.op('Max', [e.operand(node, 0), e.scalar(-30)]);
+    const half = e.op('Mul', [x, e.scalar(0.5)]);
+    const twice = e.op('Mul', [e.op('Sinh', [half]), e.scalar(2)]);
+    return e.op('Mul', [twice, e.op('Exp', [half])]);
+  },
+  // With u = 1 + x rounded, log(u)·x/(u−1) undoes the rounding (Kahan); x itself where u = 1.
+  log1p: (e, node) => {
+    const x = e.operand(node, 0);
+    const u = e.op('Add', [x, e.scalar(1)]);
+    const ratio = e.op('Div', [x, e.op('Sub', [u, e.scalar(1)])]);
+    const precise = e.op('Mul', [e.op('Log', [u]), ratio]);
+    return e.op('Where', [e.op('Equal', [u, e.scalar(1)]), x, precise]);
+  },
+  // ONNX' fmod takes the sign of the dividend; adding the divisor once and reducing turns it.
+  mod: (e, node) => {
+    const divisor = e.operand(node, 1);
+    const rest = e.op('Mod', [e.operand(node, 0), divisor], { fmod: 1 });
+    return e.op('Mod', [e.op('Add', [rest, divisor]), divisor], { fmod: 1 });
+  },
+  cast: (e, node) => {
+    const to = { float32: 1, int32: 6, bool: 9 }[node.dtype];
+    return e.op('Cast', [e.operand(node, 0)], { to });
+  },
+  softmax: (e, node) => e.op('Softmax', [e.operand(node, 0)], { axis: -1 }),
+};

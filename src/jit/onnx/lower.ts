@@ -1,0 +1,32 @@
+import type { Graph, Node, Op } from '../ir/ops.ts';
+import { CONV_LOWERING } from './conv.ts';
+import { ELEMENTWISE_LOWERING } from './elementwise.ts';
+import { Emitter } from './emitter.ts';
+import { STRUCTURE_LOWERING } from './structure.ts';
+
+/** Emits the ONNX nodes of one primitive and returns the name of its result. */
+export type LoweringRule<K extends Op> = (e: Emitter, node: Node<K>) => string;
+export type LoweringRules<K extends Op> = { readonly [P in K]: LoweringRule<P> };
+
+/** Every primitive has a rule: one that is missing here does not compile. */
+const RULES: LoweringRules<Op> = {
+  ...ELEMENTWISE_LOWERING,
+  ...STRUCTURE_LOWERING,
+  ...CONV_LOWERING,
+};
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** ONNX nodes that will be executed. */
+  readonly nodeCount: number;
+}
+
+/** Says a graph in ONNX: inputs `in0…`, outputs `out0…`, opset 21. */
+export function lowerToOnnx(graph: Graph, name: string): OnnxModel {
+  const emitter = new Emitter(graph);
+  for (const node of graph.nodes) {
+    const rule = RULES[node.op] as LoweringRule<Op>;
+    emitter.bind(node, rule(emitter, node));
+  }
+  return { bytes: emitter.finish(name), nodeCount: emitter.nodeCount };
+}
