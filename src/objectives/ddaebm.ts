@@ -1,0 +1,265 @@
+import type { HostTensor } from '../core/host-tensor.ts';
+import { diffusePair, logForward, logForwardGradient } from '../diffusion/forward.ts';
+import {
+  gaussianLogDensity,
+  klToStandardNormal,
+  reparameterise,
+  sumPerSample,
+} from '../diffusion/gaussian.ts';
+import { gatherLevels, type Levels } from '../diffusion/levels.ts';
+import { posteriorMean, samplePosterior } from '../diffusion/posterior.ts';
+import { reverseChain } from '../diffusion/reverse.ts';
+import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { type Tensor, tf } from '../jit/tf.ts';
+import type { TimeInput } from '../models/network.ts';
+import type { Params } from '../nn/params.ts';
+import {
+  type DdaebmColumn,
+  type DdaebmConfig,
+  type ResolvedDdaebm,
+  resolveDdaebm,
+} from './ddaebm-config.ts';
+import type { Batch, HostState, Noise, NoiseSpecs, Objective } from './objective.ts';
+import { type Player, type PlayerState, player } from './player.ts';
+
+/** The two sides of the game; `L` is `Tensor` in a step, `HostTensor` in memory. */
+export interface DdaebmState<L = Tensor> {
+  /** θ. Network `netD` in the official code. */
+  readonly energy: PlayerState<L>;
+  /** φ and ψ, which share one optimiser. Networks `netG` and `netE`. */
+  readonly generator: PlayerState<L>;
+}
+
+/** Everything random or drawn of one iteration. */
+interface Draw {
+  readonly at: Levels<DdaebmColumn>['at'];
+  readonly time: TimeInput;
+  readonly x: Tensor;
+  readonly xNext: Tensor;
+  readonly z: Tensor;
+  readonly noise: Noise;
+}
+
+export interface Ddaebm extends Objective<DdaebmState> {
+  readonly config: ResolvedDdaebm;
+  readonly players: {
+    readonly energy: Player<'netD'>;
+    readonly generator: Player<'netG' | 'netE'>;
+  };
+  /** The diffused pair and the generated sample of a step, before any update: [B, ...] each. */
+  forward(
+    state: DdaebmState,
+    batch: Batch,
+    noise: Noise,
+  ): { x: Tensor; xNext: Tensor; clean: Tensor; fake: Tensor };
+}
+
+/**
+ * Denoising diffusion adversarial energy-based model (Geng et al., ICML 2024, arXiv 2403.01666).
+ *
+ * One iteration draws a level t per sample, a pair (x_t, x_{t+1}), a latent z and a generated
+ * x̃_t ~ q(x_t | x_{t+1}, G(x_{t+1}, z, t)); then the energy takes a step on eq. (23) and generator
+ * and encoder take one on eqs. (17) + (19), on the same draws and with the energy just updated.
+ */
+export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
+  const resolved = resolveDdaebm(config);
+  const { options, batch, dataShape, latentDim, steps, networks, table } = resolved;
+  const players = {
+    energy: player({
+      networks: { netD: networks.energy },
+      adam: resolved.energyAdam,
+      ema: resolved.ema,
+    }),
+    generator: player({
+      networks: { netG: networks.generator, netE: networks.encoder },
+      adam: resolved.generatorAdam,
+      ema: resolved.ema,
+    }),
+  };
+  const levels = Array.from({ length: steps }, (_, t) => t);
+  const data = [batch, ...dataShape];
+
+  const draw = (batchData: Batch, noise: Noise): Draw => {
+    const { at, select } = gatherLevels(table, noise['t'], data.length);
+    const { x, xNext } = diffusePair(at, batchData.data, { x: noise['x'], xNext: noise['xNext'] });
+    const z = options.latent ? noise['z'] : tf.zeros([batch, latentDim]);
+    return { at, time: { levels, select }, x, xNext, z, noise };
+  };
+
+  /** The first generator pass: x̂ from the prior latent, and x̃_t. */
+  const generate = (params: Params, d: Draw, collect: Record<string, Tensor>) => {
+    const generator = networks.generator.bind(params, d.time);
+    const clean = generator(d.xNext, d.z, { kind: 'batch', collect });
+    const fake = samplePosterior(d.at, clean, d.xNext, d.noise['posterior']);
+    return { generator, clean, fake };
+  };
+
+  const energyLoss = (flat: Tensor, d: Draw, fake: Tensor) => {
+    const energy = networks.energy.bind(players.energy.unpack(flat).netD, d.time);
+    // The penalty needs ∇E at x_t. It is taken of the loss term −mean E itself, whose backward
+    // pass is then the same computation as that of the loss and is not done twice.
+    const real = valueAndGrad((x: Tensor) => tf.neg(tf.mean(energy(x))))(d.x);
+    const scaled = tf.mul(real.grad, batch);
+    const penaltyGradient = tf.sub(scaled, logForwardGradient(d.at, d.x, d.xNext));
+    const penalty = tf.mul(tf.sum(tf.square(penaltyGradient)), options.gamma / (2 * batch));
+    const fakeEnergy = tf.mean(energy(fake));
+    const loss = tf.add(tf.add(real.value, tf.mul(fakeEnergy, options.fakeWeight)), penalty);
+    return [loss, { realEnergy: tf.neg(real.value), fakeEnergy, penalty }] as const;
+  };
+
+  const generatorLoss = (flat: Tensor, d: Draw, energyFlat: Tensor) => {
+    const params = players.generator.unpack(flat);
+    const passes = { netG: [] as Record<string, Tensor>[], netE: [] as Record<string, Tensor>[] };
+    const pass = (network: 'netG' | 'netE') => {
+      const collect: Record<string, Tensor> = {};
+      passes[network].push(collect);
+      return collect;
+    };
+    const { generator, clean, fake } = generate(params.netG, d, pass('netG'));
+    const energy = networks.energy.bind(players.energy.unpack(energyFlat).netD, d.time);
+    const likelihood = tf.mean(tf.add(energy(fake), logForward(d.at, fake, d.xNext)));
+    const terms: Record<string, Tensor> = {};
+    let predicted = clean;
+    if (resolved.encoder) {
+      const encoder = networks.encoder.bind(params.netE, d.time);
+      if (options.divergence === 'jeffreys') {
+        const real = encoder(d.x, d.xNext, { kind: 'batch', collect: pass('netE') });
+        const kl = klToStandardNormal(real.mean, real.logVariance);
+        terms['kl'] = options.weightKl
+          ? tf.mean(tf.mul(kl, tf.reshape(d.at.klWeight, [batch])))
+          : tf.mean(kl);
+        if (options.reconstruction === 'encoder') {
+          const z = reparameterise(real.mean, real.logVariance, d.noise['zPosterior']);
+          predicted = generator(d.xNext, z, { kind: 'batch', collect: pass('netG') });
+        }
+      }
+      const posterior = encoder(fake, d.xNext, { kind: 'batch', collect: pass('netE') });
+      terms['latent'] = tf.mul(
+        tf.mean(latentNll(d.z, posterior.mean, posterior.logVariance)),
+        options.latentWeight,
+      );
+    }
+    if (options.divergence === 'jeffreys') {
+      terms['reconstruction'] = reconstruction(options.reconstructionLoss, d, predicted);
+    }
+    const loss = Object.values(terms).reduce((sum, term) => tf.add(sum, term), tf.neg(likelihood));
+    return [loss, { metrics: { likelihood, ...terms }, passes }] as const;
+  };
+
+  return {
+    name: 'ddaebm',
+    config: resolved,
+    players,
+    batchShape: data,
+    noise: {
+      t: { kind: 'integers', shape: [batch], high: steps },
+      x: { kind: 'normal', shape: data },
+      xNext: { kind: 'normal', shape: data },
+      posterior: { kind: 'normal', shape: data },
+      ...(options.latent && { z: { kind: 'normal', shape: [batch, latentDim] } }),
+      ...(resolved.encoder &&
+        options.divergence === 'jeffreys' &&
+        options.reconstruction === 'encoder' && {
+          zPosterior: { kind: 'normal', shape: [batch, latentDim] },
+        }),
+    } as NoiseSpecs,
+    init(seed): HostState {
+      return {
+        energy: players.energy.init(seed, 'ddaebm/init'),
+        generator: players.generator.init(seed, 'ddaebm/init'),
+      } as unknown as HostState;
+    },
+    step(state, batchData, noise) {
+      const d = draw(batchData, noise);
+      const before = players.generator.unpack(state.generator.params);
+      // Repeated inside the generator loss, where it has a gradient; a trace holds it once.
+      const fake = stopGradient(generate(before.netG, d, {}).fake);
+      const forEnergy = valueAndGrad((flat: Tensor) => energyLoss(flat, d, fake), { hasAux: true })(
+        state.energy.params,
+      );
+      const energy = players.energy.update(state.energy, forEnergy.grad);
+      const forGenerator = valueAndGrad((flat: Tensor) => generatorLoss(flat, d, energy.params), {
+        hasAux: true,
+      })(state.generator.params);
+      const { metrics, passes } = forGenerator.aux;
+      const generator = players.generator.update(state.generator, forGenerator.grad, passes);
+      return {
+        state: { energy, generator },
+        metrics: {
+          energyLoss: forEnergy.value,
+          ...forEnergy.aux,
+          generatorLoss: forGenerator.value,
+          ...metrics,
+        },
+      };
+    },
+    forward(state, batchData, noise) {
+      const d = draw(batchData, noise);
+      const { netG } = players.generator.unpack(state.generator.params);
+      const { clean, fake } = generate(netG, d, {});
+      return { x: d.x, xNext: d.xNext, clean, fake };
+    },
+    energy(state, x, t = 0) {
+      const params = players.energy.unpack(state.energy.params).netD;
+      return networks.energy.bind(params, { levels: [t] })(x);
+    },
+    sampleNoise(n) {
+      const shape = [n, ...dataShape];
+      return {
+        start: { kind: 'normal', shape },
+        z: { kind: 'normal', shape: [steps, n, latentDim] },
+        posterior: { kind: 'normal', shape: [steps, ...shape] },
+      };
+    },
+    sample(state, noise) {
+      const { netG } = players.generator.unpack(state.generator.params);
+      const latents = tf.unstack(noise['z'], 0);
+      const predict = (xNext: Tensor, t: number) => {
+        const z = options.latent ? latents[t] : tf.zerosLike(latents[t]);
+        return networks.generator.bind(netG, { levels: [t] })(xNext, z, { kind: 'batch' });
+      };
+      const states = reverseChain(
+        resolved.coefficients,
+        predict,
+        noise['start'],
+        noise['posterior'],
+      );
+      return states[states.length - 1];
+    },
+    exportNetworks(state) {
+      const s = state as unknown as DdaebmState<HostTensor>;
+      return {
+        ...players.energy.exportNetworks(s.energy),
+        ...players.generator.exportNetworks(s.generator),
+      };
+    },
+    importNetworks(state, dicts) {
+      const s = state as unknown as DdaebmState<HostTensor>;
+      return {
+        energy: players.energy.importNetworks(s.energy, dicts),
+        generator: players.generator.importNetworks(s.generator, dicts),
+      } as unknown as HostState;
+    },
+  };
+}
+
+/**
+ * −log of the encoder's density at z, [B], without the constant (m/2)·log 2π and with 1e-6 added
+ * to the variance, as in the official code: ½Σ[ℓ + (z−μ)²/(1e-6 + e^ℓ)].
+ */
+function latentNll(z: Tensor, mean: Tensor, logVariance: Tensor): Tensor {
+  const variance = tf.add(tf.exp(logVariance), 1e-6);
+  const terms = tf.add(logVariance, tf.div(tf.square(tf.sub(z, mean)), variance));
+  return tf.mul(sumPerSample(terms), 0.5);
+}
+
+/** How badly the predicted clean data explain the real x_t: −w_t·log N(x_t; …), or |x_t − mean|². */
+function reconstruction(kind: 'likelihood' | 'squared-error', d: Draw, predicted: Tensor): Tensor {
+  const residual = tf.sub(d.x, posteriorMean(d.at, predicted, d.xNext));
+  if (kind === 'squared-error') return tf.mean(sumPerSample(tf.square(residual)));
+  const logDensity = gaussianLogDensity(residual, {
+    halfPrecision: d.at.reconstructionHalfPrecision,
+    logNorm: d.at.reconstructionLogNorm,
+  });
+  return tf.neg(tf.mean(logDensity));
+}
