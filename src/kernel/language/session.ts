@@ -1,0 +1,151 @@
+import ts from 'typescript';
+import { type Binding, identifiers, topLevelBindings } from './bindings.ts';
+import { type Cancellation, type CellHost, createCellHost } from './host.ts';
+import { parseCell } from './parse.ts';
+import { loadProject, type Project } from './project.ts';
+import { TSLAB_DECLARATIONS } from './tslab-module.ts';
+import type { ExecutedCell } from './types.ts';
+
+/** A name that executed cells have left behind, and where it came from. */
+export interface SessionBinding extends Binding {
+  readonly cell: ExecutedCell;
+  /** The module that exports it, e.g. `gibbs-cell-12`. */
+  readonly module: string;
+}
+
+/** The cell under question as a document of the language service. */
+export interface OpenCell {
+  readonly code: string;
+  readonly source: ts.SourceFile;
+  /** Its path; positions below `code.length` are positions in the cell. */
+  readonly path: string;
+  readonly bindings: ReadonlyMap<string, Binding>;
+}
+
+const CURRENT = 'gibbs-cell';
+
+/**
+ * All executed cells, and the one under question, over one language service.
+ *
+ * The cell under question is the only document: its own text first, so that no position needs
+ * mapping, then what it needs of earlier cells. Every executed cell that declares something is kept
+ * as a module of declarations (its source, where types cannot be written down), and a document
+ * imports only the names it mentions. So the cost of a check depends on what a cell uses and not on
+ * how many cells went before, and no inference is repeated along a chain of cells.
+ */
+export class LanguageSession {
+  readonly service: ts.LanguageService;
+  readonly project: Project;
+  readonly #host: CellHost;
+  readonly #names = new Map<string, SessionBinding>();
+  readonly #cells = new Map<string, ExecutedCell>();
+  readonly #ambient: string;
+  #open: OpenCell | undefined;
+
+  /** `ambient`: declarations that every cell sees, e.g. of the kernel's globals. */
+  constructor(cwd: string, ambient: string, cancellation: Cancellation) {
+    this.project = loadProject(cwd);
+    const roots = [`${CURRENT}.mts`, 'gibbs-ambient.d.ts'];
+    this.#host = createCellHost(cwd, this.project, roots, cancellation);
+    this.#ambient = ambient;
+    const registry = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames, cwd);
+    // A package that one cell imports and the next does not must not be parsed again for the third.
+    const keeping: ts.DocumentRegistry = {
+      ...registry,
+      releaseDocument() {},
+      releaseDocumentWithKey() {},
+    };
+    this.service = ts.createLanguageService(this.#host, keeping);
+    this.reset();
+  }
+
+  /** Forgets every executed cell. */
+  reset(): void {
+    this.#names.clear();
+    this.#cells.clear();
+    this.#host.clear();
+    this.#host.write('gibbs-ambient.d.ts', this.#ambient);
+    this.#host.write('gibbs-tslab.d.mts', TSLAB_DECLARATIONS);
+    this.#open = undefined;
+    this.open('');
+  }
+
+  /** Makes `code` the document that questions are asked about. */
+  open(code: string): OpenCell {
+    this.#host.refresh();
+    if (this.#open?.code === code) return this.#open;
+    const source = parseCell(ts, code);
+    const bindings = topLevelBindings(source);
+    const text = `${code}\n;${this.#outerNames(source, bindings)}${exportsOf(bindings)}\n`;
+    this.#host.write(`${CURRENT}.mts`, text);
+    this.#open = { code, source, bindings, path: this.#host.path(`${CURRENT}.mts`) };
+    return this.#open;
+  }
+
+  /** Keeps what `cell` declares for later cells. */
+  record(cell: ExecutedCell): void {
+    const open = this.open(cell.code);
+    if (open.bindings.size === 0) return;
+    const declares = [...open.bindings.values()].some((b) => b.form !== 'import');
+    const module = declares ? this.#keep(open, cell) : '';
+    for (const binding of open.bindings.values()) {
+      this.#names.delete(binding.name);
+      this.#names.set(binding.name, { ...binding, cell, module });
+    }
+    this.#open = undefined;
+  }
+
+  /** The name as executed cells left it. */
+  binding(name: string): SessionBinding | undefined {
+    return this.#names.get(name);
+  }
+
+  /** All names, the latest last. */
+  bindings(): Iterable<SessionBinding> {
+    return this.#names.values();
+  }
+
+  /** The executed cell kept as `path`, if it is one. */
+  cellOf(path: string): ExecutedCell | undefined {
+    const stem = /(gibbs-cell-\d+)(?:\.d)?\.mts$/.exec(path)?.[1];
+    return stem === undefined ? undefined : this.#cells.get(stem);
+  }
+
+  #keep(open: OpenCell, cell: ExecutedCell): string {
+    const module = `${CURRENT}-${this.#cells.size + 1}`;
+    const declarations = this.#declarations(open);
+    if (declarations !== undefined) this.#host.write(`${module}.d.mts`, declarations);
+    else this.#host.write(`${module}.mts`, this.#host.text(open.path) ?? '');
+    this.#cells.set(module, cell);
+    return module;
+  }
+
+  /** The cell as a declaration file; undefined where a type of it has no name to write. */
+  #declarations(open: OpenCell): string | undefined {
+    const output = this.service.getEmitOutput(open.path, true, true) as ts.EmitOutput & {
+      readonly diagnostics?: readonly ts.Diagnostic[];
+    };
+    if ((output.diagnostics?.length ?? 0) > 0) return undefined;
+    return output.outputFiles.find((f) => f.name.endsWith('.d.mts'))?.text;
+  }
+
+  #outerNames(source: ts.SourceFile, own: ReadonlyMap<string, Binding>): string {
+    let text = '';
+    for (const name of identifiers(source)) {
+      const binding = this.#names.get(name);
+      if (!binding || own.has(name)) continue;
+      if (binding.form === 'import') text += binding.statement;
+      else if (binding.form === 'fixed')
+        text += `import { ${name} } from './${binding.module}.mjs';`;
+      else
+        text += `\n${binding.comment ?? ''}declare let ${name}: typeof import('./${binding.module}.mjs').${name};`;
+    }
+    return text;
+  }
+}
+
+/** The empty export makes a module of a cell that declares nothing. */
+function exportsOf(bindings: ReadonlyMap<string, Binding>): string {
+  const names = [...bindings.values()].filter((b) => b.form !== 'import' && !b.exported);
+  return `export { ${names.map((b) => b.name).join(', ')} };`;
+}
