@@ -1,0 +1,24 @@
+import { jit, type Tensor } from '../../src/jit/index.ts';
+import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
+import { serve } from '../lib/serve.ts';
+import { type ToyDraw, toyTask, versionOf } from './toy-task.ts';
+
+await serve<ToyDraw>(({ threads }) => {
+  const task = toyTask();
+  const step = jit(
+    (state: unknown, batch: Batch, noise: Noise): { state: unknown; metrics: Metrics } =>
+      task.objective.step(state as never, batch, noise),
+    { donate: [0], name: 'toy-step', threads },
+  );
+  let state: unknown = task.state;
+  return {
+    name: `Gibbs, ONNX Runtime ${versionOf('onnxruntime-node')}`,
+    versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+    draw: task.draw,
+    step({ batch, noise }) {
+      const result = step(state, batch, noise);
+      state = result.state;
+      for (const metric of Object.values<Tensor>(result.metrics)) metric.dispose();
+    },
+  };
+});

@@ -1,0 +1,5 @@
+import type { Bench } from './lib/bench.ts';
+import { toyStep } from './toy-step.ts';
+
+/** Every bench, by the order in which the list is shown. */
+export const BENCHES: readonly Bench[] = [toyStep];
