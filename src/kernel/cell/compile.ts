@@ -1,0 +1,215 @@
+import MagicString from 'magic-string';
+import { parseSync } from 'rolldown/utils';
+import type { Scope } from './box.ts';
+import { type LoweringOptions, lowerTypeScript } from './lower.ts';
+import { MARK, ReferenceRewriter } from './rewrite.ts';
+import { composeMaps, type MapPosition } from './source-position.ts';
+import { isNode, lexicalNames, type Node, patternNames, varNames } from './syntax.ts';
+
+/** A cell ready to run. */
+export interface CompiledCell {
+  /**
+   * Source of an async function expression with the parameters `value·` (the box of the result),
+   * `import·`, `meta·`, `babelHelpers` and then one box per name of `boxes`. Its body begins on the
+   * second line.
+   */
+  readonly source: string;
+  readonly boxes: readonly string[];
+  /** Names that the cell declares at its top level. */
+  readonly declared: readonly { readonly name: string; readonly constant: boolean }[];
+  /** The original position of a position in `source` less its first line. Both count from 1. */
+  readonly position: MapPosition;
+}
+
+/**
+ * Compiles one cell: TypeScript to JavaScript, static imports to awaited calls, top-level names to
+ * boxes of `scope`, and the value of a last expression statement to the result.
+ * @throws SyntaxError with the position in its message.
+ */
+export function compileCell(code: string, scope: Scope, options: LoweringOptions): CompiledCell {
+  const lowered = lowerTypeScript(code, options);
+  const js = lowered.code;
+  const parse = { lang: 'js', sourceType: 'module', preserveParens: false } as const;
+  const program = parseSync(options.fileName, js, parse).program as unknown as Node;
+  const body = program['body'] as Node[];
+  const out = new MagicString(js);
+  const declared = new Map<string, { constant: boolean; end: number }>();
+  const used = new Set<string>();
+  const context = { source: js, out, scope, declared, used };
+  const rewriter = new ReferenceRewriter(context);
+
+  const statements = unwrapUsing(body);
+  declareNames(program, statements, declared);
+
+  const imports: string[] = [];
+  let functionsEnd = 0;
+  const last = statements.findLast((s) => s.type !== 'EmptyStatement' && !isBareExport(s));
+  const visitStatement = (statement: Node): void => {
+    const node = exported(statement, out);
+    switch (node.type) {
+      case 'ImportDeclaration':
+        imports.push(importCode(node, rewriter));
+        out.remove(node.start, node.end);
+        return;
+      case 'ExportAllDeclaration':
+      case 'ExportNamedDeclaration':
+        if (isNode(node['source'])) imports.push(`await import${MARK}(${node['source']['raw']});`);
+        out.remove(node.start, node.end);
+        return;
+      case 'VariableDeclaration':
+        rewriter.declaration(node, undefined, ';');
+        return;
+      case 'FunctionDeclaration': {
+        const name = (node['id'] as Node)['name'] as string;
+        out.appendRight(node.start, `${rewriter.target(name, true)} = `);
+        rewriter.function(node, undefined, false);
+        out.appendLeft(node.end, ';');
+        // Hoisted: callable above its declaration.
+        if (statement.start > functionsEnd) out.move(node.start, node.end, functionsEnd);
+        else functionsEnd = node.end;
+        return;
+      }
+      case 'ClassDeclaration': {
+        const name = (node['id'] as Node)['name'] as string;
+        out.appendRight(node.start, `;${rewriter.target(name, true)} = `);
+        rewriter.class(node, undefined);
+        out.appendLeft(node.end, ';');
+        return;
+      }
+      case 'ExpressionStatement':
+        if (statement === last && !isEmitted(node['expression'] as Node)) {
+          const expression = node['expression'] as Node;
+          out.appendRight(expression.start, `;value${MARK}.v = (`);
+          rewriter.visit(expression);
+          out.appendLeft(expression.end, ')');
+          return;
+        }
+        rewriter.visit(node);
+        return;
+      default:
+        if (isExpression(node)) {
+          out.appendRight(node.start, `;value${MARK}.v = (`);
+          rewriter.visit(node);
+          out.appendLeft(node.end, ');');
+          return;
+        }
+        rewriter.visit(node);
+    }
+  };
+  if (statements === body) for (const statement of body) visitStatement(statement);
+  else {
+    for (const statement of body) {
+      if (statement.type !== 'TryStatement') visitStatement(statement);
+      else {
+        for (const inner of statements) visitStatement(inner);
+        rewriter.visit(statement['handler'] as Node);
+        rewriter.visit(statement['finalizer'] as Node);
+      }
+    }
+  }
+
+  const boxes = [...used];
+  const params = [`value${MARK}`, `import${MARK}`, `meta${MARK}`, 'babelHelpers']
+    .concat(boxes.map((name) => name + MARK))
+    .join(', ');
+  out.prepend(imports.join(' '));
+  const source = `(async function(${params}) { 'use strict';\n${out.toString()}\n})`;
+  return {
+    source,
+    boxes,
+    declared: [...declared].map(([name, { constant }]) => ({ name, constant })),
+    position: composeMaps(() => out.generateMap({ hires: true }), lowered.map),
+  };
+}
+
+/** `using` at the top level is lowered to one try statement around everything. */
+function unwrapUsing(body: Node[]): Node[] {
+  const wrapper = body.find((s) => s.type === 'TryStatement');
+  if (wrapper === undefined) return body;
+  const inner = (wrapper['block'] as Node)['body'] as Node[];
+  const first = inner[0];
+  const isUsing =
+    first?.type === 'VariableDeclaration' &&
+    patternNames((first['declarations'] as Node[])[0]['id'] as Node)[0]?.startsWith('_usingCtx');
+  return isUsing === true ? inner : body;
+}
+
+function declareNames(
+  program: Node,
+  statements: readonly Node[],
+  declared: Map<string, { constant: boolean; end: number }>,
+): void {
+  for (const name of varNames(program)) declared.set(name, { constant: false, end: 0 });
+  for (const statement of statements) {
+    if (statement.type === 'ImportDeclaration') {
+      for (const specifier of statement['specifiers'] as Node[]) {
+        const name = (specifier['local'] as Node)['name'] as string;
+        declared.set(name, { constant: true, end: Number.POSITIVE_INFINITY });
+      }
+      continue;
+    }
+    const node = isNode(statement['declaration']) ? statement['declaration'] : statement;
+    for (const name of lexicalNames([statement])) {
+      const constant = node.type === 'VariableDeclaration' && node['kind'] === 'const';
+      const end = node.type === 'FunctionDeclaration' ? 0 : node.end;
+      declared.set(name, { constant, end });
+    }
+  }
+}
+
+/** Strips `export`; a default export becomes its expression. */
+function exported(statement: Node, out: MagicString): Node {
+  const declaration = statement['declaration'];
+  const exports =
+    statement.type === 'ExportNamedDeclaration' || statement.type === 'ExportDefaultDeclaration';
+  if (!exports || !isNode(declaration)) return statement;
+  out.remove(statement.start, declaration.start);
+  const anonymous = declaration['id'] === null || declaration['id'] === undefined;
+  if (anonymous && declaration.type.endsWith('Declaration')) {
+    if (declaration.type === 'VariableDeclaration') return declaration;
+    return { ...declaration, type: declaration.type.replace('Declaration', 'Expression') };
+  }
+  return declaration;
+}
+
+function isBareExport(statement: Node): boolean {
+  return statement.type === 'ExportNamedDeclaration' && !isNode(statement['declaration']);
+}
+
+function isExpression(node: Node): boolean {
+  return /Expression$|^Identifier$|Literal$/.test(node.type);
+}
+
+/** True for an expression that lowering emits for a namespace or a decorator. */
+function isEmitted(expression: Node): boolean {
+  let node = expression;
+  if (node.type === 'AssignmentExpression') node = node['right'] as Node;
+  if (node.type !== 'CallExpression') return false;
+  const callee = node['callee'] as Node;
+  if (callee.type === 'MemberExpression') {
+    return (callee['object'] as Node)['name'] === 'babelHelpers';
+  }
+  const argument = (node['arguments'] as Node[])[0];
+  const param = callee.type === 'FunctionExpression' ? (callee['params'] as Node[])[0] : undefined;
+  return (
+    argument?.type === 'LogicalExpression' &&
+    param?.['name'] === `_${(argument['left'] as Node)['name']}`
+  );
+}
+
+/** `import a, { b as c } from 'x'` as an awaited call that fills boxes. */
+function importCode(node: Node, rewriter: ReferenceRewriter): string {
+  const source = (node['source'] as Node)['raw'] as string;
+  const links = (node['specifiers'] as Node[]).map((specifier) => {
+    const local = (specifier['local'] as Node)['name'] as string;
+    rewriter.target(local, true);
+    let name = '*';
+    if (specifier.type === 'ImportDefaultSpecifier') name = 'default';
+    else if (specifier.type === 'ImportSpecifier') {
+      const imported = specifier['imported'] as Node;
+      name = (imported['name'] ?? imported['value']) as string;
+    }
+    return `[${local}${MARK}, ${JSON.stringify(name)}]`;
+  });
+  return `await import${MARK}(${source}, undefined, [${links.join(', ')}]);`;
+}

@@ -1,0 +1,99 @@
+import { parseSync, transformSync } from 'rolldown/utils';
+import type { Node } from './syntax.ts';
+
+/** What of a tsconfig.json changes how TypeScript is lowered. */
+export interface LoweringOptions {
+  /** Name shown in errors, e.g. `Cell [3]` or a path. */
+  readonly fileName: string;
+  readonly experimentalDecorators?: boolean;
+  readonly emitDecoratorMetadata?: boolean;
+  readonly useDefineForClassFields?: boolean;
+  readonly jsx?: {
+    readonly runtime: 'automatic' | 'classic';
+    readonly importSource?: string;
+    readonly pragma?: string;
+    readonly pragmaFrag?: string;
+  };
+  /** Lowers with the TypeScript compiler: the only one here that knows standard decorators. */
+  readonly typescriptCompiler?: (code: string, fileName: string) => Lowered;
+}
+
+export interface Lowered {
+  readonly code: string;
+  /** Source map (version 3) from `code` to the input. */
+  readonly map: RawSourceMap | undefined;
+}
+
+export interface RawSourceMap {
+  readonly version: number;
+  readonly sources: readonly string[];
+  readonly names: readonly string[];
+  readonly mappings: string;
+}
+
+/** TypeScript (or JavaScript) to JavaScript that Node runs, syntax only: nothing is checked. */
+export function lowerTypeScript(code: string, options: LoweringOptions): Lowered {
+  const tsx = /\.[jt]sx$/.test(options.fileName);
+  const standardDecorators =
+    options.experimentalDecorators !== true && /(^|[^\w.'"`])@[\w(]/m.test(code);
+  const result = transformSync(options.fileName, code + keptEnums(code), {
+    lang: tsx ? 'tsx' : 'ts',
+    sourceType: 'module',
+    sourcemap: true,
+    target: 'es2022',
+    tsconfig: false,
+    helpers: { mode: 'External' },
+    // What this cell does not use, the next one may.
+    typescript: { onlyRemoveTypeImports: true },
+    ...(options.useDefineForClassFields === false && {
+      assumptions: { setPublicClassFields: true },
+    }),
+    ...(options.experimentalDecorators === true && {
+      decorator: { legacy: true, emitDecoratorMetadata: options.emitDecoratorMetadata === true },
+    }),
+    ...(options.jsx !== undefined && { jsx: options.jsx }),
+  });
+  const error = result.errors[0] as
+    | { message: string; loc?: { line: number; column: number } }
+    | undefined;
+  if (error !== undefined) throw syntaxError(code, error, options.fileName);
+  if (standardDecorators && options.typescriptCompiler && /@[\w(]/.test(result.code)) {
+    return options.typescriptCompiler(code, options.fileName);
+  }
+  return { code: result.code, map: (result.map ?? undefined) as RawSourceMap | undefined };
+}
+
+/**
+ * The transform inlines the members of an enum and drops the enum, unless it is exported; a later
+ * cell may use it.
+ */
+function keptEnums(code: string): string {
+  if (!/\benum\b/.test(code)) return '';
+  const program = parseSync('cell.ts', code, { lang: 'ts', sourceType: 'module' }).program;
+  const names = (program.body as unknown as Node[])
+    .filter((node) => node.type === 'TSEnumDeclaration' && node['declare'] !== true)
+    .map((node) => (node['id'] as Node)['name']);
+  return names.length === 0 ? '' : `\n;export { ${names.join(', ')} };`;
+}
+
+/** A SyntaxError as Node prints one, with the line and a caret under it. */
+function syntaxError(
+  code: string,
+  error: { message: string; loc?: { line: number; column: number } },
+  fileName: string,
+): SyntaxError {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the parser colours its messages.
+  const plain = error.message.replace(/\x1b\[[\d;]*m/g, '');
+  const message = plain.split('\n')[0].replace(/^\[\w+\]\s*/, '');
+  const result = new SyntaxError(message);
+  if (error.loc === undefined) {
+    result.stack = `SyntaxError: ${message}\n    at ${fileName}`;
+    return result;
+  }
+  const { line, column } = error.loc;
+  const text = code.split('\n')[line - 1] ?? '';
+  result.stack =
+    `SyntaxError: ${message}\n    at ${fileName}:${line}:${column + 1}\n\n` +
+    `${text}\n${' '.repeat(column)}^`;
+  return result;
+}
