@@ -1,6 +1,6 @@
 import type { Bench } from './lib/bench.ts';
+import { serveArgs, typescriptCommand } from './lib/command.ts';
 import { pythonPeers } from './lib/python-peers.ts';
-import { typescriptCommand } from './lib/typescript.ts';
 
 /** One iteration of DDAEBM on 25 Gaussians at the sizes of the paper's toy networks. */
 export const toyStep: Bench = {
@@ -12,7 +12,6 @@ export const toyStep: Bench = {
   async field(options) {
     const ours = typescriptCommand(new URL('ours/toy-step.ts', import.meta.url));
     const tfjs = typescriptCommand(new URL('peers/toy-step-tfjs.ts', import.meta.url));
-    const threads = ['--serve', '--warmup', '100', '--threads', String(options.threads)];
     const peers = await pythonPeers(
       {
         torch: new URL('peers/toy_step.py', import.meta.url),
@@ -25,12 +24,17 @@ export const toyStep: Bench = {
       label: `TensorFlow.js ${backend}, eager`,
       role: 'peer' as const,
       command: tfjs.command,
-      args: [...tfjs.args, ...threads, '--backend', backend, '--warmup', '1'],
+      args: [...tfjs.args, ...serveArgs(options.threads, 1), '--backend', backend],
       slow: { iters, rounds: 2 },
     });
     return {
       specs: [
-        { label: 'ours', role: 'ours', command: ours.command, args: [...ours.args, ...threads] },
+        {
+          label: 'ours',
+          role: 'ours',
+          command: ours.command,
+          args: [...ours.args, ...serveArgs(options.threads)],
+        },
         ...peers.specs,
         ...(options.quick ? [] : [eager('wasm', 2), eager('cpu', 1)]),
       ],

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { BenchOptions, ContestantSpec, MissingPeer } from './bench.ts';
+import { serveArgs } from './command.ts';
 import { findPythons, majorMinor, type PythonLibrary } from './pythons.ts';
 
 /** Peer scripts of one bench, by library. */
@@ -28,14 +29,7 @@ export async function pythonPeers(
     for (const { executable, libraries } of pythons) {
       const version = libraries[library];
       if (version === undefined) continue;
-      const args = [
-        fileURLToPath(script),
-        '--serve',
-        '--warmup',
-        '100',
-        '--threads',
-        String(options.threads),
-      ];
+      const args = [fileURLToPath(script), ...serveArgs(options.threads)];
       const label = `${title} ${version}`;
       specs.push({ label, role: 'peer', command: executable, args });
       const [major, minor] = majorMinor(version);
