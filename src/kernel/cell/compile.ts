@@ -78,10 +78,9 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
       }
       case 'ExpressionStatement':
         if (statement === last && !isEmitted(node['expression'] as Node)) {
-          const expression = node['expression'] as Node;
-          out.appendRight(expression.start, `;value${MARK}.v = (`);
-          rewriter.visit(expression);
-          out.appendLeft(expression.end, ')');
+          out.appendRight(node.start, `;value${MARK}.v = (`);
+          rewriter.visit(node);
+          out.appendLeft(js[node.end - 1] === ';' ? node.end - 1 : node.end, ')');
           return;
         }
         rewriter.visit(node);

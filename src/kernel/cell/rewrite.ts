@@ -38,6 +38,7 @@ export interface RewriteContext {
  */
 export class ReferenceRewriter {
   readonly #context: RewriteContext;
+  readonly #enums = new Set<string>();
 
   constructor(context: RewriteContext) {
     this.#context = context;
@@ -214,7 +215,13 @@ export class ReferenceRewriter {
       const target = this.target(name, true);
       if (isNode(init)) {
         out.update(id.start, id.end, target);
-        this.visit(init, local);
+        const merged = mergedEnum(name, init);
+        if (merged !== undefined && !this.#enums.has(name)) {
+          // The enum of a cell that runs again starts afresh.
+          this.#enums.add(name);
+          out.update(merged.start, merged.end, '{}');
+          this.visit(init['callee'] as Node, local);
+        } else this.visit(init, local);
         if (takesName(init)) {
           out.appendRight(init.start, `{${JSON.stringify(name)}: `);
           out.appendLeft(init.end, `}[${JSON.stringify(name)}]`);
@@ -397,4 +404,15 @@ function takesName(node: Node): boolean {
   return (
     (node.type === 'FunctionExpression' || node.type === 'ClassExpression') && !isNode(node['id'])
   );
+}
+
+/** The argument `E || {}` of a lowered enum, by which the enums of one file merge. */
+function mergedEnum(name: string, init: Node): Node | undefined {
+  if (init.type !== 'CallExpression') return undefined;
+  const argument = (init['arguments'] as Node[])[0];
+  const merges =
+    (init['callee'] as Node).type === 'FunctionExpression' &&
+    argument?.type === 'LogicalExpression' &&
+    (argument['left'] as Node)['name'] === name;
+  return merges ? argument : undefined;
 }
