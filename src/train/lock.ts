@@ -1,0 +1,147 @@
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename } from 'node:path';
+import { StoreError } from '../core/errors.ts';
+import { toStoreError } from '../core/files.ts';
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  /** The process's start in clock ticks since boot: tells a reused pid. Empty where unknown. */
+  readonly start: string;
+  readonly since: string;
+}
+
+let serial = 0;
+
+/** A file that one living process holds; left behind by a killed one, it is taken over. */
+export class LockFile {
+  readonly path: string;
+  readonly #content: string;
+
+  private constructor(path: string, content: string) {
+    this.path = path;
+    this.#content = content;
+  }
+
+  /**
+   * @param what the thing locked, for the message.
+   * @throws StoreError naming the process that holds it, or when the file cannot be written.
+   */
+  static acquire(path: string, what: string): LockFile {
+    const owner: Owner = {
+      pid: process.pid,
+      host: hostname(),
+      start: startOf(process.pid),
+      since: new Date().toISOString(),
+    };
+    const content = JSON.stringify({ ...owner, serial: serial++ });
+    const own = `${path}.${process.pid}.${serial}`;
+    try {
+      // Written whole beside it, then linked: nobody ever reads a lock without its owner.
+      writeFileSync(own, content, { flag: 'wx' });
+      for (let attempt = 0; attempt < 10; attempt++) {
+        if (tryLink(own, path)) return new LockFile(path, content);
+        removeIfDead(path, what);
+      }
+      throw new StoreError(`${what} is being taken by other processes over and over; try again`);
+    } catch (error) {
+      throw toStoreError(error, 'lock', path);
+    } finally {
+      remove(own);
+    }
+  }
+
+  /** Whether the file still is this lock (nobody removed or replaced it). */
+  held(): boolean {
+    return read(this.path) === this.#content;
+  }
+
+  release(): void {
+    if (this.held()) remove(this.path);
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function removeIfDead(path: string, what: string): void {
+  const content = read(path);
+  if (content === undefined) return;
+  const owner = parse(content);
+  if (owner && isAlive(owner)) throw inUse(what, owner, path);
+  const aside = `${path}.dead.${process.pid}.${serial++}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const moved = read(aside);
+  if (moved !== undefined && moved !== content) {
+    // Another process had already replaced the dead lock by its own: give that back.
+    tryLink(aside, path);
+    const other = parse(moved);
+    remove(aside);
+    if (other) throw inUse(what, other, path);
+  }
+  remove(aside);
+}
+
+function inUse(what: string, owner: Owner, path: string): StoreError {
+  const where = owner.host === hostname() ? '' : ` on ${owner.host}`;
+  return new StoreError(
+    `${what} is already being worked on by process ${owner.pid}${where} since ${owner.since}; wait for it or stop it (lock: ${basename(path)})`,
+  );
+}
+
+function isAlive(owner: Owner): boolean {
+  // A process of another machine cannot be asked; its lock is respected.
+  if (owner.host !== hostname()) return true;
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return owner.start === startOf(owner.pid);
+}
+
+/** Fields 3 (state) and 22 (start) of /proc/pid/stat; the command before them may hold anything. */
+function startOf(pid: number): string {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const killedButNotYetReaped = fields[0] === 'Z';
+  return killedButNotYetReaped ? 'ended' : (fields[19] ?? '');
+}
+
+function parse(content: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(content) as Owner;
+    return typeof owner.pid === 'number' ? owner : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone.
+  }
+}

@@ -1,0 +1,99 @@
+import { InterruptedError } from '../core/errors.ts';
+import type { HostTensor } from '../core/host-tensor.ts';
+import { isInterrupted, shield } from '../core/interrupt.ts';
+import type { Key } from '../core/random.ts';
+import type { HostState, Objective } from '../objectives/objective.ts';
+import type { MetricsRow, TrainingRun } from './run.ts';
+import { Session } from './session.ts';
+
+/** Where a training stands; handed to `onProgress` a few times a second. */
+export interface Progress {
+  /** `compile` before the first iteration, `train` after, `done` once at the end. */
+  readonly phase: 'compile' | 'train' | 'done';
+  readonly step: number;
+  readonly steps: number;
+  /** Iterations per second over the last seconds; 0 while unknown. */
+  readonly stepsPerSecond: number;
+  /** Seconds to go at that speed; undefined while unknown. */
+  readonly etaSeconds: number | undefined;
+  /** Seconds of training so far, earlier sessions of a resumed run included. */
+  readonly seconds: number;
+  /** Running means of the metrics since the last row of the log. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface TrainOptions<State> {
+  readonly objective: Objective<State>;
+  /** A batch of shape `objective.batchShape`, a pure function of its key. */
+  readonly data: (key: Key) => HostTensor;
+  /** Iterations in all, those before a resume included. */
+  readonly steps: number;
+  readonly seed: number;
+  /** Where checkpoints and metrics go; without it nothing is kept. */
+  readonly run?: TrainingRun;
+  /** Iterations per row of the metric log. Default 100. */
+  readonly logEvery?: number;
+  /** Seconds between checkpoints. Default 30. */
+  readonly checkpointSeconds?: number;
+  /** Iterations between checkpoints, beside the seconds. Default: none. */
+  readonly checkpointSteps?: number;
+  /** Default `'onnx'`. */
+  readonly executor?: 'onnx' | 'eager';
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops after the current iteration, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainResult {
+  readonly state: HostState;
+  readonly step: number;
+  /** SHA-256 of the state: equal exactly when two runs ended bit-identical. */
+  readonly checksum: string;
+  /** Seconds of training over all sessions, compilation included. */
+  readonly seconds: number;
+  /** The step this session started from (0: the beginning). */
+  readonly resumedFrom: number;
+  /** The last row of the metric log. */
+  readonly metrics: MetricsRow | undefined;
+}
+
+/** The step is a synchronous call: this often other work of the process gets its turn. */
+const YIELD_MS = 50;
+
+/**
+ * Trains: one jitted call of `objective.step` per iteration, noise and data drawn on the host by
+ * (seed, stream, iteration). Deterministic: an interrupted and resumed run ends bit-identical to
+ * an uninterrupted one, metric log included.
+ * @throws NumericError naming iteration and tensor when a metric or the state becomes NaN or
+ * infinite; the last good checkpoint stays.
+ * @throws InterruptedError after a stop through `signal`; a checkpoint was written.
+ * @throws StoreError when the run's place cannot be written.
+ */
+export async function train<State>(options: TrainOptions<State>): Promise<TrainResult> {
+  const session = new Session(options);
+  const stopAsked = () => options.signal?.aborted === true || isInterrupted();
+  try {
+    session.report('compile');
+    let lastYield = performance.now();
+    while (session.step < options.steps) {
+      if (stopAsked()) stop(session, options.run !== undefined);
+      shield(() => session.iterate());
+      if (performance.now() - lastYield >= YIELD_MS) {
+        session.report('train');
+        await new Promise((resolve) => setImmediate(resolve));
+        lastYield = performance.now();
+      }
+    }
+    shield(() => session.save());
+    session.report('done');
+    return session.result();
+  } finally {
+    session.dispose();
+  }
+}
+
+function stop<State>(session: Session<State>, kept: boolean): never {
+  shield(() => session.save());
+  const state = kept ? ', the checkpoint is kept: the same run resumes there' : '';
+  throw new InterruptedError(`training stopped at iteration ${session.step}${state}`);
+}

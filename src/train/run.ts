@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError, DataError, StoreError } from '../core/errors.ts';
+import { toStoreError, writeFileAtomic } from '../core/files.ts';
+import type { HostState } from '../objectives/objective.ts';
+import {
+  type Checkpoint,
+  checkpointFiles,
+  readLatestCheckpoint,
+  type StoredCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts';
+import { makeFolder } from './folders.ts';
+import { LockFile } from './lock.ts';
+
+/** One line of the metric series: means since the row before. */
+export interface MetricsRow {
+  readonly step: number;
+  readonly [metric: string]: number;
+}
+
+/** What the training loop needs of a place to keep a run. */
+export interface TrainingRun {
+  /** The state to go on from, or undefined to start; metrics after it are forgotten. */
+  restore(template: HostState): Checkpoint | undefined;
+  save(checkpoint: Checkpoint): void;
+  log(row: MetricsRow): void;
+}
+
+/** What a run is: equal identities are the same run and give the same numbers. */
+export interface RunIdentity {
+  /** e.g. `'toy'`. */
+  readonly experiment: string;
+  /** The resolved configuration, plain JSON, without the seed. */
+  readonly config: unknown;
+  readonly seed: number;
+}
+
+export interface OpenRunOptions extends RunIdentity {
+  /** The folder of all runs. */
+  readonly root: string;
+  /** Forgets what is there and starts over. */
+  readonly fresh?: boolean;
+  /** Insists that there is something to resume (without it, resuming is automatic). */
+  readonly resume?: boolean;
+  /** Told to the user: a damaged checkpoint, metrics cut off. */
+  readonly onNotice?: (text: string) => void;
+}
+
+const RESULT = 'result.json';
+const METRICS = 'metrics.jsonl';
+const CONFIG = 'config.json';
+const LOCK = 'lock';
+
+/** JSON with sorted keys: equal values give equal texts. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, v: unknown) =>
+    typeof v === 'object' && v !== null && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
+}
+
+/** `<experiment>/<hash of the configuration>-s<seed>`: the run's folder below the root. */
+export function runKey({ experiment, config, seed }: RunIdentity): string {
+  const hash = createHash('sha256').update(canonicalJson({ experiment, config })).digest('hex');
+  return `${experiment}/${hash.slice(0, 12)}-s${seed}`;
+}
+
+/** A finished run's result, or undefined when the run is new, dead or still under way. */
+export function finishedResult(root: string, identity: RunIdentity): unknown {
+  const path = join(root, runKey(identity), RESULT);
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw toStoreError(error, 'read', path);
+    throw new DataError(`${path} is damaged; train the run again with --fresh`, { cause: error });
+  }
+}
+
+/**
+ * A run as a folder: config.json, metrics.jsonl, checkpoints, result.json. One process at a time
+ * works on it; `close` gives it back.
+ */
+export class RunFolder implements TrainingRun {
+  readonly folder: string;
+  readonly key: string;
+  readonly #lock: LockFile;
+  readonly #identity: RunIdentity;
+  readonly #notice: (text: string) => void;
+
+  private constructor(options: OpenRunOptions, lock: LockFile) {
+    this.key = runKey(options);
+    this.folder = join(options.root, this.key);
+    this.#lock = lock;
+    this.#identity = options;
+    this.#notice = options.onNotice ?? (() => {});
+  }
+
+  /**
+   * Makes or finds the run's folder and locks it.
+   * @throws StoreError when the folder cannot be written or another process works on the run.
+   * @throws ConfigError when `resume` is asked for and there is nothing to resume.
+   */
+  static open(options: OpenRunOptions): RunFolder {
+    const key = runKey(options);
+    const folder = join(options.root, key);
+    if (options.fresh && options.resume) {
+      throw new ConfigError('a run can be resumed or started fresh, not both');
+    }
+    if (options.resume && checkpointFiles(folder).length === 0) {
+      throw new ConfigError(`nothing to resume: no checkpoint in ${folder}`);
+    }
+    makeFolder(folder);
+    const lock = LockFile.acquire(join(folder, LOCK), `run ${key}`);
+    try {
+      if (options.fresh) empty(folder);
+      const run = new RunFolder(options, lock);
+      run.#describe();
+      return run;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  restore(template: HostState): Checkpoint | undefined {
+    const found = readLatestCheckpoint(this.folder, template, this.#notice);
+    this.#cutMetrics(found?.metricsBytes ?? 0);
+    return found;
+  }
+
+  save(checkpoint: Checkpoint): void {
+    if (!this.#lock.held()) {
+      throw new StoreError(`run ${this.key} was taken over by another process; stopping`);
+    }
+    const stored: StoredCheckpoint = { ...checkpoint, metricsBytes: this.#metricsBytes() };
+    const { experiment, config, seed } = this.#identity;
+    writeCheckpoint(this.folder, stored, {
+      experiment,
+      config: canonicalJson(config),
+      seed: String(seed),
+    });
+  }
+
+  log(row: MetricsRow): void {
+    const path = join(this.folder, METRICS);
+    try {
+      appendFileSync(path, `${JSON.stringify(row)}\n`);
+    } catch (error) {
+      throw toStoreError(error, 'write', path);
+    }
+  }
+
+  /** The metric series so far. */
+  metrics(): MetricsRow[] {
+    const path = join(this.folder, METRICS);
+    if (!existsSync(path)) return [];
+    const lines = readFileSync(path, 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsRow);
+  }
+
+  /** A file of the run's folder, written atomically (arrays beside the result). */
+  write(name: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+    writeFileAtomic(join(this.folder, name), content);
+  }
+
+  /** Marks the run as finished: from now on its result is reused. */
+  finish(result: unknown): void {
+    this.write(RESULT, `${JSON.stringify(result, null, 2)}\n`);
+  }
+
+  close(): void {
+    this.#lock.release();
+  }
+
+  #describe(): void {
+    const path = join(this.folder, CONFIG);
+    if (existsSync(path)) return;
+    const { experiment, config, seed } = this.#identity;
+    this.write(CONFIG, `${JSON.stringify({ format: 1, experiment, seed, config }, null, 2)}\n`);
+  }
+
+  #metricsBytes(): number {
+    const path = join(this.folder, METRICS);
+    return existsSync(path) ? statSync(path).size : 0;
+  }
+
+  /** Drops the rows after the checkpoint: they will be computed, and written, again. */
+  #cutMetrics(bytes: number): void {
+    const path = join(this.folder, METRICS);
+    const size = this.#metricsBytes();
+    if (size < bytes) {
+      this.#notice(`${path} is shorter than at the checkpoint: its earlier rows are incomplete`);
+    }
+    try {
+      if (size > bytes) truncateSync(path, bytes);
+      else if (size > 0 && size < bytes) {
+        const text = readFileSync(path);
+        truncateSync(path, text.lastIndexOf(0x0a) + 1);
+      }
+    } catch (error) {
+      throw toStoreError(error, 'shorten', path);
+    }
+  }
+}
+
+function empty(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(LOCK)) rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  } catch (error) {
+    throw toStoreError(error, 'empty', folder);
+  }
+}

@@ -1,0 +1,217 @@
+import { ConfigError, NumericError } from '../core/errors.ts';
+import { type HostTensor, hostTensor, isHostTensor, sameShape } from '../core/host-tensor.ts';
+import { flatten, type Structure, unflatten } from '../core/tree.ts';
+import { type Tensor, tf } from '../jit/tf.ts';
+import type { Batch, HostState, Metrics, Noise } from '../objectives/objective.ts';
+import type { MetricWindow } from './checkpoint.ts';
+import { jit } from './compile.ts';
+import type { Progress, TrainOptions, TrainResult } from './loop.ts';
+import { drawNoise } from './noise.ts';
+import type { MetricsRow } from './run.ts';
+import { Speedometer } from './speedometer.ts';
+import { checksum, firstNonFinite, leafNames, namedLeaves } from './state-leaves.ts';
+
+type Step<State> = (
+  state: State,
+  batch: Batch,
+  noise: Noise,
+) => { readonly state: State; readonly metrics: Metrics };
+
+const isTensor = (value: unknown): value is Tensor => value instanceof tf.Tensor;
+
+/** The state of one call of `train` between its iterations. */
+export class Session<State> {
+  step = 0;
+  readonly #options: TrainOptions<State>;
+  readonly #step: Step<State>;
+  readonly #structure: Structure;
+  readonly #names: readonly string[];
+  readonly #speed = new Speedometer();
+  readonly #resumedFrom: number;
+  #state: State | HostState;
+  #sums: Record<string, number> = {};
+  #count = 0;
+  #lastRow: MetricsRow | undefined;
+  #lastSavedStep = -1;
+  #lastSavedTime = performance.now();
+  #secondsBefore = 0;
+  readonly #start = performance.now();
+
+  constructor(options: TrainOptions<State>) {
+    this.#options = options;
+    const { objective, executor } = options;
+    if (!Number.isSafeInteger(options.steps) || options.steps < 0) {
+      throw new ConfigError(`train: steps must be a count, got ${options.steps}`);
+    }
+    const initial = objective.init(options.seed);
+    const restored = options.run?.restore(initial);
+    this.#state = restored?.state ?? initial;
+    this.#structure = flatten(initial, isHostTensor).structure;
+    this.#names = leafNames(this.#structure);
+    if (restored) {
+      this.step = restored.step;
+      this.#secondsBefore = restored.seconds;
+      this.#sums = { ...restored.window.sums };
+      this.#count = restored.window.count;
+      this.#lastSavedStep = restored.step;
+    }
+    this.#resumedFrom = this.step;
+    if (this.step > options.steps) {
+      throw new ConfigError(
+        `train: the run already has ${this.step} iterations, ${options.steps} were asked for`,
+      );
+    }
+    const step: Step<State> = (state, batch, noise) => objective.step(state, batch, noise);
+    this.#step = jit(step, { donate: [0], name: `${objective.name}/step`, executor });
+  }
+
+  /** One iteration: draws, the step, metrics, and a checkpoint when one is due. */
+  iterate(): void {
+    const { objective, seed, logEvery = 100 } = this.#options;
+    const noise = drawNoise(objective.noise, { seed, stream: objective.name, step: this.step });
+    const { state, metrics } = this.#step(
+      this.#state as State,
+      { data: this.#batch() } as unknown as Batch,
+      noise as unknown as Noise,
+    );
+    this.#state = state;
+    this.step++;
+    this.#speed.tick(this.step);
+    this.#collect(metrics);
+    if (this.step % logEvery === 0 || this.step === this.#options.steps) this.#log();
+    if (this.#checkpointDue()) this.save();
+  }
+
+  /** Writes a checkpoint unless this very step is already kept. */
+  save(): void {
+    const { run } = this.#options;
+    if (!run || this.#lastSavedStep === this.step) return;
+    this.#checkState();
+    const window: MetricWindow = { count: this.#count, sums: this.#sums };
+    run.save({ step: this.step, state: this.#host(), seconds: this.#seconds(), window });
+    this.#lastSavedStep = this.step;
+    this.#lastSavedTime = performance.now();
+  }
+
+  report(phase: Progress['phase']): void {
+    const { onProgress, steps } = this.#options;
+    if (!onProgress) return;
+    const rate = this.#speed.rate();
+    onProgress({
+      phase,
+      step: this.step,
+      steps,
+      stepsPerSecond: rate,
+      etaSeconds: rate > 0 ? (steps - this.step) / rate : undefined,
+      seconds: this.#seconds(),
+      metrics: this.#count > 0 ? this.#means() : withoutStep(this.#lastRow),
+    });
+  }
+
+  result(): TrainResult {
+    const state = this.#host();
+    return {
+      state,
+      step: this.step,
+      checksum: checksum(namedLeaves(state)),
+      seconds: this.#seconds(),
+      resumedFrom: this.#resumedFrom,
+      metrics: this.#lastRow,
+    };
+  }
+
+  dispose(): void {
+    for (const leaf of this.#leaves()) if (isTensor(leaf) && !leaf.isDisposed) leaf.dispose();
+  }
+
+  #batch(): HostTensor {
+    const { data, objective, seed } = this.#options;
+    const batch = data({ seed, stream: 'data', step: this.step });
+    if (!sameShape(batch.shape, objective.batchShape)) {
+      throw new ConfigError(
+        `train: the data have shape [${batch.shape}], ${objective.name} was built for [${objective.batchShape}]`,
+      );
+    }
+    return batch;
+  }
+
+  #collect(metrics: Metrics): void {
+    for (const [name, tensor] of Object.entries(metrics)) {
+      const value = tensor.dataSync()[0];
+      tensor.dispose();
+      if (!Number.isFinite(value)) this.#fail(`metric '${name}' is ${value}`);
+      this.#sums[name] = (this.#sums[name] ?? 0) + value;
+    }
+    this.#count++;
+  }
+
+  #log(): void {
+    if (this.#count === 0) return;
+    this.#checkState();
+    this.#lastRow = { step: this.step, ...this.#means() };
+    this.#options.run?.log(this.#lastRow);
+    this.#sums = {};
+    this.#count = 0;
+  }
+
+  #means(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#count]),
+    );
+  }
+
+  #checkpointDue(): boolean {
+    const { checkpointSteps, checkpointSeconds = 30 } = this.#options;
+    if (checkpointSteps !== undefined && this.step % checkpointSteps === 0) return true;
+    return performance.now() - this.#lastSavedTime > checkpointSeconds * 1000;
+  }
+
+  #checkState(): void {
+    const bad = firstNonFinite(namedLeaves(this.#view()));
+    if (bad !== undefined) this.#fail(`the state's ${bad}`);
+  }
+
+  #fail(what: string): never {
+    const kept =
+      this.#lastSavedStep > 0
+        ? `the checkpoint of iteration ${this.#lastSavedStep} is kept`
+        : 'no checkpoint was taken before';
+    throw new NumericError(
+      `${this.#options.objective.name}: ${what} after iteration ${this.step}; ${kept}. A smaller learning rate is the usual remedy`,
+    );
+  }
+
+  #leaves(): (Tensor | HostTensor)[] {
+    const isLeaf = (v: unknown): v is Tensor | HostTensor => isTensor(v) || isHostTensor(v);
+    return flatten(this.#state, isLeaf).leaves;
+  }
+
+  /** The state in ordinary memory, shared with the tensors: valid until the next iteration. */
+  #view(): HostState {
+    const host = this.#leaves().map((leaf) =>
+      isTensor(leaf) ? hostTensor(leaf.dataSync() as HostTensor['data'], leaf.shape) : leaf,
+    );
+    if (host.length !== this.#names.length) {
+      throw new ConfigError(
+        `${this.#options.objective.name}: step returned a state of ${host.length} tensors, init one of ${this.#names.length}`,
+      );
+    }
+    return unflatten(this.#structure, host) as HostState;
+  }
+
+  /** The state in memory of its own. */
+  #host(): HostState {
+    const { leaves } = flatten(this.#view(), isHostTensor);
+    const copies = leaves.map((leaf) => ({ ...leaf, data: leaf.data.slice() }));
+    return unflatten(this.#structure, copies) as HostState;
+  }
+
+  #seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#start) / 1000;
+  }
+}
+
+function withoutStep(row: MetricsRow | undefined): Record<string, number> {
+  const { step: _, ...metrics } = row ?? { step: 0 };
+  return metrics;
+}
