@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { Resvg } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { ConfigError } from '../core/errors.ts';
+import { packageVersion } from '../core/versions.ts';
 import type { Spec } from './density-panels.ts';
 import { fontFiles, textWidth } from './font.ts';
 import { withText } from './png.ts';
@@ -30,7 +29,7 @@ export async function renderSvg(spec: Spec, provenance: unknown): Promise<string
   try {
     const compiled = compile(spec as unknown as TopLevelSpec, { logger: quiet }).spec;
     view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
-    const svg = await view.toSVG();
+    const svg = numberClips(await view.toSVG());
     if (problems.length > 0) throw new Error(problems.join('; '));
     return withMetadata(svg, provenance);
   } catch (error) {
@@ -66,14 +65,11 @@ export function provenanceOf(svg: string): unknown {
 
 /** Versions of the packages whose code decides the bytes of a figure. */
 export function rendererVersions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  const version = (name: string) => {
-    const file = require.resolve(`${name}/package.json`);
-    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  };
-  return Object.fromEntries(
-    ['vega', 'vega-lite', '@resvg/resvg-js'].map((name) => [name, version(name)]),
-  );
+  const versions: Record<string, string> = {};
+  for (const name of ['vega', 'vega-lite', '@resvg/resvg-js']) {
+    versions[name] = packageVersion(name, import.meta.url) ?? 'unknown';
+  }
+  return versions;
 }
 
 /** The part of vega's text measurement that is replaced; its types leave it out. */
@@ -88,6 +84,15 @@ function measureInBundledFont(): void {
     const bold = item.fontWeight === 'bold' || Number(item.fontWeight) >= 600;
     return textWidth(String(text), item.fontSize ?? 11, bold ? 600 : 400);
   };
+}
+
+/** Clip paths are numbered by a counter of the whole process; here by their order in the figure. */
+function numberClips(svg: string): string {
+  const numbers = new Map<string, number>();
+  return svg.replaceAll(/(url\(#|id=")clip(\d+)/g, (_all, before: string, id: string) => {
+    if (!numbers.has(id)) numbers.set(id, numbers.size + 1);
+    return `${before}clip${numbers.get(id)}`;
+  });
 }
 
 function withMetadata(svg: string, provenance: unknown): string {
