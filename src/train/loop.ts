@@ -31,6 +31,11 @@ export interface TrainOptions<State> {
   readonly seed: number;
   /** Where checkpoints and metrics go; without it nothing is kept. */
   readonly run?: TrainingRun;
+  /**
+   * Scalars of the state to set before an iteration, by path, e.g. a learning rate
+   * `{ 'energy/adam/learningRate': 1e-4 }`. A pure function of the iteration.
+   */
+  readonly scalars?: (step: number) => Readonly<Record<string, number>>;
   /** Iterations per row of the metric log. Default 100. */
   readonly logEvery?: number;
   /** Seconds between checkpoints. Default 30. */

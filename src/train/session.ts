@@ -1,10 +1,10 @@
-import { ConfigError, NumericError } from '../core/errors.ts';
+import { ConfigError, NumericError, unknownName } from '../core/errors.ts';
 import { type HostTensor, hostTensor, isHostTensor, sameShape } from '../core/host-tensor.ts';
 import { flatten, type Structure, unflatten } from '../core/tree.ts';
+import { jit } from '../jit/index.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { Batch, HostState, Metrics, Noise } from '../objectives/objective.ts';
 import type { MetricWindow } from './checkpoint.ts';
-import { jit } from './compile.ts';
 import type { Progress, TrainOptions, TrainResult } from './loop.ts';
 import { drawNoise } from './noise.ts';
 import type { MetricsRow } from './run.ts';
@@ -62,19 +62,26 @@ export class Session<State> {
       );
     }
     const step: Step<State> = (state, batch, noise) => objective.step(state, batch, noise);
-    this.#step = jit(step, { donate: [0], name: `${objective.name}/step`, executor });
+    const compiled = jit(step, { donate: [0], name: `${objective.name}/step`, executor });
+    // A jitted function takes host arrays wherever the function itself takes tensors.
+    this.#step = compiled as unknown as Step<State>;
   }
 
   /** One iteration: draws, the step, metrics, and a checkpoint when one is due. */
   iterate(): void {
     const { objective, seed, logEvery = 100 } = this.#options;
     const noise = drawNoise(objective.noise, { seed, stream: objective.name, step: this.step });
+    this.#setScalars();
+    const before = this.#leaves();
     const { state, metrics } = this.#step(
       this.#state as State,
       { data: this.#batch() } as unknown as Batch,
       noise as unknown as Noise,
     );
     this.#state = state;
+    // Compiled, the old state has been given up already; eagerly it has not.
+    const kept = new Set(this.#leaves());
+    for (const leaf of before) if (isTensor(leaf) && !kept.has(leaf)) leaf.dispose();
     this.step++;
     this.#speed.tick(this.step);
     this.#collect(metrics);
@@ -133,6 +140,20 @@ export class Session<State> {
       );
     }
     return batch;
+  }
+
+  #setScalars(): void {
+    const scalars = this.#options.scalars?.(this.step);
+    if (!scalars) return;
+    const leaves = this.#leaves();
+    for (const [name, value] of Object.entries(scalars)) {
+      const at = this.#names.indexOf(name);
+      if (at < 0) throw unknownName('scalar of the state', name, this.#names);
+      const old = leaves[at];
+      leaves[at] = hostTensor(Float32Array.of(value), []);
+      if (isTensor(old)) old.dispose();
+    }
+    this.#state = unflatten(this.#structure, leaves) as State;
   }
 
   #collect(metrics: Metrics): void {

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, InterruptedError, NumericError } from '../../src/core/errors.ts';
 import { type HostTensor, hostTensor } from '../../src/core/host-tensor.ts';
-import { tf } from '../../src/jit/tf.ts';
+import { type Tensor, tf } from '../../src/jit/tf.ts';
 import { type Progress, train } from '../../src/train/loop.ts';
 import { RunFolder } from '../../src/train/run.ts';
 import { gaussian, gaussianBatch } from './gaussian.ts';
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const base = { data: gaussianBatch, seed: 3, logEvery: 10, executor: 'eager' } as const;
+const base = { data: gaussianBatch, seed: 3, logEvery: 10 } as const;
 const identity = { experiment: 'gaussian', config: { rate: 0.05 }, seed: 3 };
 
 async function inRun<T>(fn: (run: RunFolder) => Promise<T>, notices: string[] = []): Promise<T> {
@@ -51,6 +51,44 @@ describe('train', () => {
     expect(a.checksum).not.toBe(c.checksum);
   });
 
+  it('gives the same numbers compiled as eager, up to rounding', async () => {
+    const run = (executor: 'onnx' | 'eager') =>
+      train({ ...base, executor, objective: gaussian(), steps: 50 });
+    const mean = async (executor: 'onnx' | 'eager') => [
+      ...((await run(executor)).state as unknown as { mean: HostTensor }).mean.data,
+    ];
+    const [compiled, eager] = [await mean('onnx'), await mean('eager')];
+    compiled.forEach((v, i) => {
+      expect(v).toBeCloseTo(eager[i], 5);
+    });
+  });
+
+  it('sets scalars of the state by path, and names one that does not exist', async () => {
+    const frozen = gaussian();
+    const withRate: typeof frozen = {
+      ...frozen,
+      init: (seed) => ({
+        ...(frozen.init(seed) as object),
+        rate: hostTensor(Float32Array.of(1), []),
+      }),
+      step: (state, batch, noise) => {
+        const { rate, ...rest } = state as typeof state & { rate: Tensor };
+        const { state: next, metrics } = frozen.step(rest as typeof state, batch, noise);
+        const moved = tf.add(rest.mean, tf.mul(rate, tf.sub(next.mean, rest.mean)));
+        return { state: { ...next, mean: moved, rate } as typeof state, metrics };
+      },
+    };
+    const options = { ...base, objective: withRate, steps: 20, executor: 'onnx' } as const;
+    const start = (withRate.init(3) as unknown as { mean: HostTensor }).mean.data;
+    const still = await train({ ...options, scalars: () => ({ rate: 0 }) });
+    const moved = await train({ ...options, scalars: (step) => ({ rate: step < 10 ? 0 : 1 }) });
+    const mean = (s: unknown) => (s as { mean: HostTensor }).mean.data;
+    expect([...mean(still.state)]).toEqual([...start]);
+    expect([...mean(moved.state)]).not.toEqual([...start]);
+    const wrong = train({ ...options, scalars: () => ({ rates: 0 }) });
+    await expect(wrong).rejects.toThrow(/unknown scalar of the state 'rates'; did you mean 'rate'/);
+  });
+
   it('logs means over windows, the last one shorter', async () => {
     const rows = await inRun(async (run) => {
       await train({ ...base, objective: gaussian(), steps: 25, run });
@@ -71,9 +109,9 @@ describe('train', () => {
     return other.metrics();
   }
 
-  it('leaks no tensors', async () => {
+  it.each(['onnx', 'eager'] as const)('leaks no tensors (%s)', async (executor) => {
     const before = tf.memory().numTensors;
-    await train({ ...base, objective: gaussian(), steps: 30 });
+    await train({ ...base, executor, objective: gaussian(), steps: 30 });
     expect(tf.memory().numTensors).toBe(before);
   });
 
