@@ -50,7 +50,7 @@ export function throwIfInterrupted(): void {
  */
 export function enterNative(): void {
   const words = (globalThis as Host)[KEY];
-  if (words === undefined) return;
+  if (words === undefined || shielded > 0) return;
   // The depth rises before the flag is read, and the kernel sets the flag before it reads the
   // depth: whichever comes first, one of the two sees the other.
   Atomics.add(words, NATIVE_DEPTH, 1);
@@ -66,7 +66,7 @@ export function enterNative(): void {
  */
 export function leaveNative(): void {
   const words = (globalThis as Host)[KEY];
-  if (words === undefined) return;
+  if (words === undefined || shielded > 0) return;
   lower(words);
   if (Atomics.load(words, INTERRUPT) !== 0) throw new InterruptedError();
 }
@@ -78,7 +78,7 @@ export function leaveNative(): void {
  */
 export function runNative<T>(fn: () => T): T {
   const words = (globalThis as Host)[KEY];
-  if (words === undefined) return fn();
+  if (words === undefined || shielded > 0) return fn();
   enterNative();
   let result: T;
   try {
@@ -103,26 +103,34 @@ export function runNative<T>(fn: () => T): T {
   ) as T;
 }
 
+/** Sections of this thread that run to their end; native calls inside them do not throw. */
+let shielded = 0;
+
 /**
  * Runs `fn` to its end even when Stop was pressed, e.g. to write a checkpoint; also when it returns
- * a promise. Stop pressed a second time does not wait for it.
+ * a promise, and when it makes native calls. Stop pressed a second time does not wait for it.
  */
 export function shield<T>(fn: () => T): T {
   const words = (globalThis as Host)[KEY];
   if (words === undefined) return fn();
   Atomics.add(words, NATIVE_DEPTH, 1);
+  shielded++;
+  const leave = () => {
+    shielded--;
+    lower(words);
+  };
   let result: T;
   try {
     result = fn();
   } catch (error) {
-    lower(words);
+    leave();
     throw error;
   }
   if (!isThenable(result)) {
-    lower(words);
+    leave();
     return result;
   }
-  return Promise.resolve(result).finally(() => lower(words)) as T;
+  return Promise.resolve(result).finally(leave) as T;
 }
 
 function lower(words: InterruptWords): void {

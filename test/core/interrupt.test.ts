@@ -89,4 +89,16 @@ describe('the handshake between Stop and native calls', () => {
     expect(await shield(async () => 7)).toBe(7);
     expect(words[NATIVE_DEPTH]).toBe(0);
   });
+
+  it('lets native calls inside a shielded section finish with their results', () => {
+    const result = shield(() =>
+      runNative(() => {
+        words[INTERRUPT] = 1;
+        return 'kept';
+      }),
+    );
+    expect(result).toBe('kept');
+    expect(() => runNative(() => 0)).toThrow(InterruptedError);
+    expect(words[NATIVE_DEPTH]).toBe(0);
+  });
 });

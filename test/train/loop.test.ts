@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, InterruptedError, NumericError } from '../../src/core/errors.ts';
 import { type HostTensor, hostTensor } from '../../src/core/host-tensor.ts';
+import { INTERRUPT, installInterrupt } from '../../src/core/interrupt.ts';
 import { type Tensor, tf } from '../../src/jit/tf.ts';
 import { type Progress, train } from '../../src/train/loop.ts';
 import { RunFolder } from '../../src/train/run.ts';
@@ -140,6 +141,27 @@ describe('train', () => {
     expect(resumed.result.resumedFrom).toBe(41);
     expect(resumed.result.checksum).toBe(whole.result.checksum);
     expect(resumed.rows).toEqual(whole.rows);
+  });
+
+  it('keeps the state when a Stop arrives while the step is being computed', async () => {
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    installInterrupt(words);
+    try {
+      const data = (key: Parameters<typeof gaussianBatch>[0]) => {
+        if (key.step === 12) words[INTERRUPT] = 1;
+        return gaussianBatch(key);
+      };
+      const stopped = inRun((run) =>
+        train({ ...base, data, objective: gaussian(), steps: 30, run }),
+      );
+      await expect(stopped).rejects.toThrow('stopped at iteration 13');
+    } finally {
+      installInterrupt(undefined);
+    }
+    const rest = await inRun((run) => train({ ...base, objective: gaussian(), steps: 30, run }));
+    const whole = await train({ ...base, objective: gaussian(), steps: 30 });
+    expect(rest.resumedFrom).toBe(13);
+    expect(rest.checksum).toBe(whole.checksum);
   });
 
   it('forgets metric rows written after the checkpoint', async () => {
