@@ -9,20 +9,31 @@ import {
   tensorProto,
   valueInfoProto,
 } from './proto.ts';
+import { planSplits, type SplitPlan } from './split.ts';
+
+interface OnnxNode {
+  readonly type: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly domain: string;
+}
 
 /** Collects ONNX nodes and initialisers; equal literals are stored once. */
 export class Emitter {
   readonly graph: Graph;
-  private readonly nodes: Message[] = [];
+  readonly splits: SplitPlan;
+  private readonly nodes: OnnxNode[] = [];
   private readonly initializers: Message[] = [];
   private readonly literalNames = new Map<string, string>();
   /** The ONNX value that holds each IR node. */
   private readonly names: string[] = [];
+  private readonly transposes = new Map<string, string>();
   private next = 0;
-  nodeCount = 0;
 
   constructor(graph: Graph) {
     this.graph = graph;
+    this.splits = planSplits(graph);
   }
 
   bind(node: Node, name: string): void {
@@ -60,8 +71,7 @@ export class Emitter {
     domain = '',
   ): string[] {
     const outputs = Array.from({ length: count }, () => `v${this.next++}`);
-    this.nodes.push(nodeProto(type, inputs, outputs, attributes, domain));
-    this.nodeCount++;
+    this.nodes.push({ type, inputs, outputs, attributes, domain });
     return outputs;
   }
 
@@ -92,27 +102,55 @@ export class Emitter {
     return this.literal(type, [], data);
   }
 
+  /** A matrix turned over; asked for twice, it is turned once. */
+  transposed(x: string): string {
+    let turned = this.transposes.get(x);
+    if (turned === undefined) {
+      turned = this.op('Transpose', [x], { perm: [1, 0] });
+      this.transposes.set(x, turned);
+    }
+    return turned;
+  }
+
   reshape(x: string, shape: readonly number[]): string {
     return this.op('Reshape', [x, this.ints(shape)], shape.includes(0) ? { allowzero: 1 } : {});
   }
 
+  get nodeCount(): number {
+    return this.nodes.length;
+  }
+
+  /**
+   * The model, its results named `out0…`. A value that some node computes takes the name itself;
+   * arguments, literals and values given out twice are copied.
+   */
   finish(name: string): Uint8Array {
     const { graph } = this;
-    const outputs = graph.outputs.map((id, i) => {
-      const { dtype, shape } = graph.nodes[id];
-      // A value may be given out once only, and not an input or literal: each gets a name here.
-      this.nodes.push(nodeProto('Identity', [this.names[id]], [`out${i}`], {}, ''));
-      return valueInfoProto(`out${i}`, dtype, shape);
+    const computed = new Set(this.nodes.flatMap((n) => n.outputs));
+    const renamed = new Map<string, string>();
+    graph.outputs.forEach((id, i) => {
+      const value = this.names[id];
+      if (computed.has(value) && !renamed.has(value)) renamed.set(value, `out${i}`);
+      else this.nodes.push(identity(value, `out${i}`));
     });
-    const inputs = graph.inputs.map((id, i) => {
-      const { dtype, shape } = graph.nodes[id];
-      return valueInfoProto(`in${i}`, dtype, shape);
-    });
+    const rename = (value: string) => renamed.get(value) ?? value;
+    const info = (prefix: string) => (id: number, i: number) =>
+      valueInfoProto(`${prefix}${i}`, graph.nodes[id].dtype, graph.nodes[id].shape);
     return modelProto(name, {
-      nodes: this.nodes,
+      nodes: this.nodes.map((n) =>
+        nodeProto(n.type, n.inputs.map(rename), n.outputs.map(rename), n.attributes, n.domain),
+      ),
       initializers: this.initializers,
-      inputs,
-      outputs,
+      inputs: graph.inputs.map(info('in')),
+      outputs: graph.outputs.map(info('out')),
     });
   }
 }
+
+const identity = (from: string, to: string): OnnxNode => ({
+  type: 'Identity',
+  inputs: [from],
+  outputs: [to],
+  attributes: {},
+  domain: '',
+});

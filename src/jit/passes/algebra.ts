@@ -48,6 +48,16 @@ function core(r: Rewriter, id: number): number {
   if (splat !== undefined && splat.shape.length > 0) {
     return r.splat(splat.attrs.value, [], splat.dtype);
   }
+  // Leading axes of length 1 are what broadcasting adds by itself.
+  const view = r.match(id, 'reshape');
+  if (view !== undefined) {
+    const source = r.shape(view.inputs[0]);
+    const extra = view.shape.length - source.length;
+    const added = view.shape.slice(0, Math.max(0, extra));
+    if (extra > 0 && added.every((d) => d === 1) && sameShape(view.shape.slice(extra), source)) {
+      return view.inputs[0];
+    }
+  }
   return id;
 }
 
@@ -195,6 +205,8 @@ const pow: Rule = (r, [x, e]) => {
       return r.emit('square', [x], NONE);
     case 3:
       return r.emit('mul', [r.emit('square', [x], NONE), x], NONE);
+    case 1.5:
+      return r.emit('mul', [x, r.emit('sqrt', [x], NONE)], NONE);
     case 0.5:
       return r.emit('sqrt', [x], NONE);
     case -0.5:

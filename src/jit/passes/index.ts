@@ -1,6 +1,7 @@
 import type { Graph } from '../ir/ops.ts';
 import { verify } from '../ir/verify.ts';
 import { eliminateDeadCode } from './dead-code.ts';
+import { fuseDot } from './fuse-dot.ts';
 import { fuseGemm } from './fuse-gemm.ts';
 import { simplify } from './simplify.ts';
 
@@ -14,6 +15,7 @@ const PASSES: readonly Pass[] = [
   { name: 'dead code', run: eliminateDeadCode },
   { name: 'simplify', run: simplify },
   { name: 'simplify again', run: simplify },
+  { name: 'fuse dot', run: fuseDot },
   { name: 'fuse gemm', run: fuseGemm },
   { name: 'simplify last', run: simplify },
 ];

@@ -75,16 +75,33 @@ export class Rewriter {
 
 /** Runs every node of a graph through the rules. */
 export function rewrite(graph: Graph, rules: RewriteRules): Graph {
+  return rewriteNodes(graph, () => undefined, rules);
+}
+
+/**
+ * Rebuilds a graph, saying some nodes in another way: `replace` gets each node of the old graph
+ * with the map from old to new ids, and returns the new id or `undefined` to keep the node.
+ */
+export function rewriteNodes(
+  graph: Graph,
+  replace: (r: Rewriter, node: Node, map: readonly number[]) => number | undefined,
+  rules: RewriteRules = {},
+): Graph {
   const r = new Rewriter(rules);
   const map: number[] = [];
   for (const node of graph.nodes) {
-    map[node.id] = r.emit(
-      node.op,
-      node.inputs.map((i) => map[i]),
-      node.attrs as never,
-    );
+    const inputs = node.inputs.map((i) => map[i]);
+    map[node.id] = replace(r, node, map) ?? r.emit(node.op, inputs, node.attrs as never);
   }
   return r.finish(graph.outputs.map((id) => map[id]));
+}
+
+/** How often each node is used, as an operand or an output. */
+export function countUses(graph: Graph): Uint32Array {
+  const uses = new Uint32Array(graph.nodes.length);
+  for (const node of graph.nodes) for (const i of node.inputs) uses[i]++;
+  for (const id of graph.outputs) uses[id]++;
+  return uses;
 }
 
 function nodeKey<K extends Op>(op: K, inputs: readonly number[], attrs: OpAttrs[K]): string {

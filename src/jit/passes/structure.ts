@@ -178,6 +178,13 @@ const matmul: RewriteRule<'matmul'> = (r, [a, b], attrs) => {
     const operands = i === 0 ? [minus, b] : [a, minus];
     return r.emit('neg', [r.emit('matmul', operands, attrs)], NONE);
   }
+  const depth = r.shape(a).at(attrs.transA ? -2 : -1);
+  if (depth === 1 && r.shape(a).length === 2 && r.shape(b).length === 2) {
+    // An outer product: broadcasting does it without packing.
+    const column = r.emit('reshape', [a], { shape: [sizeOf(r.shape(a)), 1] });
+    const row = r.emit('reshape', [b], { shape: [1, sizeOf(r.shape(b))] });
+    return r.emit('mul', [column, row], NONE);
+  }
   if (r.uniform(a) === 0 || r.uniform(b) === 0) {
     const m = r.shape(a).at(attrs.transA ? -1 : -2)!;
     const n = r.shape(b).at(attrs.transB ? -2 : -1)!;
