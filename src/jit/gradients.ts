@@ -50,6 +50,7 @@ export function registerMissingGradients(): void {
         Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i].shape)])),
     });
   }
+  registerFromInputs();
   // F(x, dy) is bilinear, so each partial derivative is the other member of the family
   // {conv, backprop-input, backprop-filter}.
   tf.registerGradient({
@@ -64,6 +65,44 @@ export function registerMissingGradients(): void {
         dy: () => tf.conv2d(x, filter, strides, pad as number, dataFormat, 1, dimRoundingMode),
       };
     },
+  });
+}
+
+/**
+ * Gradients that TensorFlow.js writes with the op's OUTPUT, written with its input instead. The
+ * saved output enters the tape before the op that made it, so a second derivative silently loses
+ * everything that flows through it: that of exp comes out as 0. Computing the output again costs
+ * nothing in a trace, where equal computations are one.
+ */
+function registerFromInputs(): void {
+  const fromInput = (
+    kernelName: string,
+    input: string,
+    derive: (dy: Tensor, x: Tensor, attrs: Record<string, unknown>) => Tensor,
+  ) =>
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [input],
+      gradFunc: (dy, [x], attrs) => ({
+        [input]: () => derive(dy as Tensor, x, attrs as Record<string, unknown>),
+      }),
+    });
+  fromInput('Exp', 'x', (dy, x) => tf.mul(dy, tf.exp(x)));
+  fromInput('Sigmoid', 'x', (dy, x) => {
+    const y = tf.sigmoid(x);
+    return tf.mul(dy, tf.mul(y, tf.sub(1, y)));
+  });
+  fromInput('Tanh', 'x', (dy, x) => tf.mul(dy, tf.sub(1, tf.square(tf.tanh(x)))));
+  fromInput('Elu', 'x', (dy, x) => tf.mul(dy, tf.exp(tf.minimum(x, 0))));
+  fromInput('Softmax', 'logits', (dy, x, attrs) => {
+    const dim = attrs['dim'] as number;
+    const y = tf.softmax(x, dim);
+    const weighted = tf.mul(dy, y);
+    return tf.sub(weighted, tf.mul(tf.sum(weighted, dim, true), y));
+  });
+  fromInput('LogSoftmax', 'logits', (dy, x, attrs) => {
+    const axis = attrs['axis'] as number;
+    return tf.sub(dy, tf.mul(tf.sum(dy, axis, true), tf.softmax(x, axis)));
   });
 }
 
