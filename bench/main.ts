@@ -137,7 +137,9 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.json) process.stdout.write(`${JSON.stringify(all, null, 1)}\n`);
   if (options.save) {
     const file = { machine, threads: options.threads, benches: saved };
-    writeFileSync(options.save, `${JSON.stringify(file, null, 1)}\n`);
+    const digits = (_: string, v: unknown) =>
+      typeof v === 'number' ? Number(v.toPrecision(5)) : v;
+    writeFileSync(options.save, `${JSON.stringify(file, digits, 1)}\n`);
   }
   return complete ? 0 : 1;
 }
