@@ -3,11 +3,14 @@ import { type Tensor, tf } from '../jit/tf.ts';
 
 /**
  * max(0,x) + a·min(0,x) with a learned scalar slope `a` of shape [1]; slope `a` at x = 0, as in
- * PyTorch. Written x·(a + step(x)·(1−a)): the step is piecewise constant, so stopping its gradient
- * is exact, and nothing on the way lacks a second derivative.
+ * PyTorch.
+ *
+ * The gradient is written out, in differentiable ops so that every order exists: ∂a sums
+ * dy·min(0,x) directly, where differentiating x·(a + step(x)·(1−a)) subtracts two large sums and
+ * loses digits.
  */
 export function prelu(x: Tensor, a: Tensor): Tensor {
-  return tf.mul(x, slope(x, a));
+  return PRELU(x, a);
 }
 
 /** max(0,x) + a·min(0,x) with a fixed slope. */
@@ -25,8 +28,38 @@ export function softplus(x: Tensor): Tensor {
   return tf.softplus(x);
 }
 
-function slope(x: Tensor, a: Tensor): Tensor {
-  return tf.add(tf.mul(positive(x), tf.sub(1, a)), a);
+const PRELU = tf.customGrad((x, a, save) => {
+  const remember = save as tf.GradSaveFunc;
+  remember([x as Tensor, a as Tensor]);
+  return {
+    value: tf.mul(x as Tensor, selectSlope(x as Tensor, a as Tensor)),
+    gradFunc: (dy: Tensor, saved: Tensor[]) => {
+      const [input, slope] = saved;
+      return [
+        tf.mul(dy, SLOPE(stopGradient(input), slope)),
+        tf.reshape(tf.sum(tf.mul(dy, tf.minimum(input, 0))), slope.shape),
+      ];
+    },
+  };
+});
+
+/** The derivative of PReLU in x, 1 or a: constant in x almost everywhere, linear in a. */
+const SLOPE = tf.customGrad((x, a, save) => {
+  const remember = save as tf.GradSaveFunc;
+  remember([x as Tensor, a as Tensor]);
+  return {
+    value: selectSlope(x as Tensor, a as Tensor),
+    gradFunc: (dy: Tensor, saved: Tensor[]) => {
+      const [input, slope] = saved;
+      const negative = tf.cast(tf.lessEqual(stopGradient(input), 0), 'float32');
+      return [tf.zerosLike(input), tf.reshape(tf.sum(tf.mul(dy, negative)), slope.shape)];
+    },
+  };
+});
+
+function selectSlope(x: Tensor, a: Tensor): Tensor {
+  const broadcast = tf.reshape(a, new Array<number>(x.rank).fill(1));
+  return tf.where(tf.greater(x, 0), tf.onesLike(x), tf.broadcastTo(broadcast, x.shape));
 }
 
 /** 1 where x > 0, else 0; constant for differentiation. */
