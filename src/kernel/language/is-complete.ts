@@ -1,17 +1,9 @@
-import { createRequire } from 'node:module';
 import type TypeScript from 'typescript';
+import { compiler } from './compiler.ts';
 import { parseCell, parseErrors } from './parse.ts';
 import type { Completeness } from './types.ts';
 
 type Ts = typeof TypeScript;
-
-let loaded: Ts | undefined;
-
-/** TypeScript takes a tenth of a second to load: only when first asked, and without the service. */
-function typescript(): Ts {
-  loaded ??= createRequire(import.meta.url)('typescript') as Ts;
-  return loaded;
-}
 
 const COMPLETE: Completeness = { status: 'complete', indent: '' };
 const INVALID: Completeness = { status: 'invalid', indent: '' };
@@ -27,7 +19,7 @@ const OPEN_LINE = new Set([1002, 1161]);
  * `unknown` only when the parser itself fails.
  */
 export function isComplete(code: string): Completeness {
-  const ts = typescript();
+  const ts = compiler();
   let source: TypeScript.SourceFile;
   try {
     source = parseCell(ts, code);

@@ -1,0 +1,11 @@
+export { checkNotebook, MAX_BYTES, type Problem } from './check.ts';
+export type { Cell, CodeCell, Json, JsonObject, Notebook, Output, TextCell } from './document.ts';
+export { CellError } from './errors.ts';
+export { formatNotebook } from './format.ts';
+export { type Freshness, freshnessOf, notebookRoot } from './freshness.ts';
+export { startKernel } from './jupyter-client.ts';
+export type { ExecuteReply, KernelClient, KernelStarter } from './kernel-client.ts';
+export { normaliseNotebook } from './normalise.ts';
+export { injectParameters, type Parameters, parseSettings } from './parameters.ts';
+export { parseNotebook, readNotebook } from './read.ts';
+export { type RunEvent, type RunOptions, runNotebook } from './run.ts';
