@@ -86,7 +86,7 @@ function settled(text: string): string {
 }
 
 /** `45%|████▌     | 45/100 [00:03<00:04]` and bars of block characters of any maker. */
-const PROGRESS = /\d+%\s*\|.*\|.*\d+\/\d+|[█▉▊▋▌▍▎▏━╸]{4}|[█▉▊▋▌▍▎▏][░▒\s]{4}/;
+const PROGRESS = /\d+%\s*\|.*\|.*\d+\/\d+|[█▉▊▋▌▍▎▏━╸░▒]{4}|[█▉▊▋▌▍▎▏]\s{4}/;
 
 function overwritten(line: string): string {
   let shown = '';

@@ -28,8 +28,9 @@ export function isComplete(code: string): Completeness {
   }
   const errors = parseErrors(source);
   if (errors.some((e) => OPEN_LINE.has(e.code) && !endsInBackslash(code))) return INVALID;
-  // The parser puts what is missing at the end of the text; whatever lies before cannot be mended.
-  if (errors.some((e) => e.start < code.length && !OPEN_LINE.has(e.code))) return INVALID;
+  // The parser puts what is missing behind the last token; an error before cannot be mended.
+  const end = source.endOfFileToken.getFullStart();
+  if (errors.some((e) => e.start < end && !OPEN_LINE.has(e.code))) return INVALID;
   if (errors.some((e) => OPEN_TEXT.has(e.code) || OPEN_LINE.has(e.code))) {
     return { status: 'incomplete', indent: '' };
   }
