@@ -1,0 +1,103 @@
+import { unknownName } from '../../core/errors.ts';
+import type { ToyResult } from '../../experiments/toy.ts';
+import type { Progress } from '../../train/loop.ts';
+import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
+import { withInterrupts } from '../interrupts.ts';
+import type { WorkerMessage } from '../workers.ts';
+
+const EXPERIMENTS = ['toy'];
+
+export const runCommand: Command = {
+  usage: 'run EXPERIMENT',
+  summary: 'Trains an experiment, or takes the result of the same run if there is one.',
+  details: [
+    'Experiments: toy (two-dimensional data, Figures 1, 6 and 7).',
+    '',
+    'A run is known by its configuration and seed. A finished one is reused, an interrupted or',
+    'killed one resumes from its last checkpoint and ends in the same numbers.',
+    '',
+    'Presets: smoke (seconds, proves that it works), quick (minutes), paper (as published).',
+    'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists them all.',
+  ].join('\n'),
+  positionals: ['EXPERIMENT'],
+  options: {
+    dataset: { type: 'string', value: 'NAME', help: 'data set (default: 25gaussians)' },
+    preset: { type: 'string', value: 'NAME', help: 'smoke, quick or paper (default: quick)' },
+    seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
+    steps: { type: 'string', value: 'N', help: 'iterations, in place of the preset’s' },
+    set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
+    out: { type: 'string', value: 'DIR', help: 'folder of all runs (default: data/runs)' },
+    fresh: { type: 'boolean', help: 'start over, even where a result or checkpoint exists' },
+    resume: { type: 'boolean', help: 'fail unless there is a checkpoint to go on from' },
+    json: JSON_OPTION,
+  },
+  run: (args) => withInterrupts((signal) => run(args, signal)),
+};
+
+async function run(args: Arguments, signal: AbortSignal): Promise<number> {
+  const [experiment] = args.positionals;
+  if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
+  const seed = args.count('seed');
+  const steps = args.count('steps');
+  const { runToy } = await import('../../experiments/toy.ts');
+  const { parseSetting } = await import('../../experiments/overrides.ts');
+  const { ProgressDisplay } = await import('../../train/progress.ts');
+  const display = new ProgressDisplay(process.stderr);
+  const name = args.text('dataset') ?? '25gaussians';
+  const result = await runToy({
+    dataset: args.text('dataset'),
+    preset: args.text('preset'),
+    seed,
+    overrides: {
+      ...Object.fromEntries(args.texts('set').map(parseSetting)),
+      ...(steps !== undefined && { steps }),
+    },
+    root: args.text('out'),
+    fresh: args.flag('fresh'),
+    resume: args.flag('resume'),
+    onProgress: (progress) => {
+      if (!toParent({ progress })) display.update(name, progress);
+    },
+    onNotice: (text) => {
+      if (!toParent({ notice: text })) display.note(`note: ${text}`);
+    },
+    signal,
+  });
+  display.end();
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify(withoutArrays(result))}\n`);
+  else process.stdout.write(describe(result));
+  return 0;
+}
+
+function toParent(message: { progress: Progress } | { notice: string }): boolean {
+  if (!process.send || !process.connected) return false;
+  process.send(message satisfies WorkerMessage, () => {});
+  return true;
+}
+
+function withoutArrays({ samples: _s, logDensity: _l, ...rest }: ToyResult) {
+  return rest;
+}
+
+function describe(result: ToyResult): string {
+  const { config, preset, seed, steps, seconds, metrics, reused } = result;
+  const changes = Object.entries(result.overrides).map(([key, value]) => `${key}=${value}`);
+  const what = [`toy ${config.dataset}`, `preset ${preset}`, ...changes, `seed ${seed}`];
+  const rows: [string, string][] = [
+    [
+      'iterations',
+      `${steps} in ${seconds.toFixed(1)} s${reused ? ' (an earlier run, reused)' : ''}`,
+    ],
+  ];
+  if (metrics.modes !== undefined) {
+    rows.push(['modes covered', `${metrics.modesCovered} of ${metrics.modes}`]);
+  }
+  if (metrics.shareWithin4Sigma !== undefined) {
+    rows.push(['within 4σ', `${(100 * metrics.shareWithin4Sigma).toFixed(1)} %`]);
+  }
+  if (metrics.gridKl !== undefined) rows.push(['grid KL', `${metrics.gridKl.toFixed(3)} nat`]);
+  rows.push(['MMD²', metrics.mmd.toExponential(2)]);
+  rows.push(['checksum', result.checksum.slice(0, 16)], ['folder', result.folder]);
+  const lines = table(rows.map(([left, right]) => [`  ${left}`, right] as const));
+  return `${what.join(', ')}\n${lines.join('\n')}\n`;
+}

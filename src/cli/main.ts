@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+import { ConfigError, GibbsError, InterruptedError, unknownName } from '../core/errors.ts';
+import { gibbsVersion } from '../core/versions.ts';
+import { type Command, helpOf, parseCommandLine, table } from './command.ts';
+
+interface Entry {
+  readonly summary: string;
+  /** Loaded only when the command is asked for: the engine takes its time. */
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Record<string, Entry> = {
+  run: {
+    summary: 'train an experiment, or reuse its result',
+    load: async () => (await import('./commands/run.ts')).runCommand,
+  },
+  figure: {
+    summary: 'draw a figure of the paper, training what is missing',
+    load: async () => (await import('./commands/figure.ts')).figureCommand,
+  },
+  notebook: {
+    summary: 'run, clean or check notebook files, without Jupyter',
+    load: async () => (await import('./commands/notebook.ts')).notebookCommand,
+  },
+  notebook: {
+    summary: 'run, clean or check notebook files',
+    load: async () => (await import('./commands/notebook.ts')).notebookCommand,
+  },
+  doctor: {
+    summary: 'show what this machine offers: engine, backends, data, Jupyter',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+};
+
+function overview(): string {
+  return [
+    'Usage: gibbs COMMAND [options]',
+    '',
+    'Energy-based generative models: experiments, figures, notebooks.',
+    '',
+    'Commands:',
+    ...table(Object.entries(COMMANDS).map(([name, { summary }]) => [`  ${name}`, summary])),
+    '',
+    "Options:\n  -h, --help     show this help, or that of a command: 'gibbs run --help'",
+    '  -V, --version  show the version',
+    '',
+  ].join('\n');
+}
+
+/** Runs one command line (without `node` and the script). @returns the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) throw new ConfigError("no command given; see 'gibbs --help'");
+  if (name === '--version' || name === '-V') return print(`${gibbsVersion()}\n`);
+  const asksHelp = name === '--help' || name === '-h' || name === 'help';
+  if (asksHelp && rest.length === 0) return print(overview());
+  const wanted = asksHelp ? rest[0] : name;
+  const entry = Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
+  if (!entry) {
+    const kind = wanted.startsWith('-') ? 'option' : 'command';
+    const known = kind === 'option' ? ['--help', '--version'] : Object.keys(COMMANDS);
+    throw unknownName(kind, wanted, known);
+  }
+  const command = await entry.load();
+  if (asksHelp) return print(helpOf(command));
+  const args = parseCommandLine(command, rest);
+  return args.flag('help') ? print(helpOf(command)) : command.run(args);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptedError) return 130;
+  return error instanceof ConfigError ? 2 : 1;
+}
+
+function report(error: unknown): void {
+  const text =
+    error instanceof GibbsError ? error.message : `internal error: ${(error as Error)?.message}`;
+  process.stderr.write(`gibbs: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  if (process.env['GIBBS_DEBUG'] && error instanceof Error) {
+    process.stderr.write(`${error.stack}\n`);
+  } else if (!(error instanceof GibbsError)) {
+    process.stderr.write('gibbs: set GIBBS_DEBUG=1 to see where\n');
+  }
+}
+
+// A reader that has seen enough (`gibbs … | head`) is no error; a lost terminal does not stop work.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+process.stderr.on('error', () => {});
+
+main(process.argv.slice(2))
+  .catch((error: unknown) => {
+    report(error);
+    return exitCodeOf(error);
+  })
+  .then((code) => {
+    process.exitCode = code;
+    if (process.connected) process.disconnect();
+  });

@@ -1,0 +1,124 @@
+import type { DataSetRow, DensityFigure } from './density-panels.ts';
+
+/** What Figure 1 needs of one trained model. */
+export interface Fig1Run {
+  /** e.g. `25gaussians`. */
+  readonly dataset: string;
+  /** `[n, 2]`, row-major. */
+  readonly data: ArrayLike<number>;
+  readonly samples: ArrayLike<number>;
+  readonly logDensity: ArrayLike<number>;
+  readonly gridSize: number;
+  readonly metrics: {
+    readonly modesCovered?: number;
+    readonly modes?: number;
+    readonly shareWithin4Sigma?: number;
+    readonly gridKl?: number;
+    readonly mmd: number;
+  };
+}
+
+/** What was run, for the caption. */
+export interface Fig1Setting {
+  readonly preset: string;
+  readonly T: number;
+  readonly betaMin: number;
+  readonly betaMax: number;
+  readonly steps: number;
+  readonly batch: number;
+  readonly energyRate: number;
+  readonly generatorRate: number;
+  readonly schedule: string;
+  readonly seed: number;
+}
+
+/** Points shown per panel, as in the paper. */
+const SHOWN = 1000;
+
+const TITLES: Record<string, string> = {
+  '25gaussians': '25 Gaussians',
+  '8gaussians': '8 Gaussians',
+  pinwheel: 'Pinwheel',
+  swissroll: 'Swiss roll',
+};
+
+/** The DDAEBM panels of Figure 1: toy data, learned density and samples. */
+export function fig1(runs: readonly Fig1Run[], setting: Fig1Setting): DensityFigure {
+  return {
+    title: 'Toy data: learned densities and samples',
+    caption: caption(setting, runs[0]?.gridSize ?? 0),
+    rows: runs.map(row),
+  };
+}
+
+function row(run: Fig1Run): DataSetRow {
+  const { metrics } = run;
+  return {
+    title: TITLES[run.dataset] ?? run.dataset,
+    data: firstPoints(run.data),
+    methods: [
+      {
+        method: 'DDAEBM',
+        logDensity: run.logDensity,
+        gridSize: run.gridSize,
+        samples: firstPoints(run.samples),
+        densityNote:
+          metrics.gridKl === undefined
+            ? undefined
+            : `KL(data ‖ model) = ${metrics.gridKl.toFixed(2)} nat`,
+        samplesNote: samplesNote(metrics),
+      },
+    ],
+  };
+}
+
+function samplesNote(metrics: Fig1Run['metrics']): string {
+  const { modes, modesCovered, shareWithin4Sigma: share, mmd } = metrics;
+  if (modes === undefined || share === undefined) return `MMD² = ${decimal(mmd)}`;
+  return `${modesCovered} of ${modes} modes, ${Math.round(100 * share)} % within 4σ`;
+}
+
+function firstPoints(points: ArrayLike<number>): ArrayLike<number> {
+  return Array.from({ length: Math.min(points.length, 2 * SHOWN) }, (_, i) => points[i]);
+}
+
+function caption(s: Fig1Setting, gridSize: number): string {
+  const rate =
+    s.energyRate === s.generatorRate
+      ? `learning rate ${decimal(s.energyRate)}`
+      : `learning rates ${decimal(s.energyRate)} (energy) and ${decimal(s.generatorRate)} (generator)`;
+  const decay = s.schedule === 'cosine' ? ', cosine decay' : '';
+  const what = [
+    `T = ${s.T}`,
+    `β from ${s.betaMin} to ${s.betaMax}`,
+    `${thousands(s.steps)} iterations of batch ${s.batch}`,
+    `${rate}${decay}`,
+    `seed ${s.seed}`,
+  ];
+  const text = [
+    `DDAEBM at the ${s.preset} preset: ${what.join(', ')}.`,
+    `Density: exp E(x, 0), normalised on a grid of ${gridSize} × ${gridSize} points; every panel has a colour scale of its own.`,
+    `${thousands(SHOWN)} points per scatter plot.`,
+  ].join(' ');
+  // Keeps a number and its unit or sign on one line.
+  return text
+    .replaceAll(/(\d) (?=\d{3}\b)/g, '$1\u00a0')
+    .replaceAll(/ (=|×|to) /g, '\u00a0$1\u00a0');
+}
+
+function thousands(n: number): string {
+  return n < 10_000 ? String(n) : String(n).replaceAll(/\B(?=(\d{3})+$)/g, '\u00a0');
+}
+
+/** e.g. `0.001`, `5·10⁻⁴`. */
+function decimal(value: number): string {
+  if (value === 0 || Math.abs(value) >= 1e-3) return String(Number(value.toPrecision(2)));
+  const [mantissa, exponent] = value.toExponential(1).split('e');
+  const raised = exponent.replaceAll('+', '').replaceAll(/[-\d]/g, (c) => SUPERSCRIPT[c]);
+  const short = mantissa.replace(/\.0$/, '');
+  return short === '1' ? `10${raised}` : `${short}·10${raised}`;
+}
+
+const SUPERSCRIPT: Record<string, string> = Object.fromEntries(
+  [...'-0123456789'].map((c, i) => [c, [...'⁻⁰¹²³⁴⁵⁶⁷⁸⁹'][i]]),
+);
