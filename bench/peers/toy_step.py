@@ -95,10 +95,10 @@ class Encoder(TimeConditioned):
 class Schedule:
     """The variance-preserving schedule, per level k = 0..T, and its posterior, per step t < T."""
 
-    def __init__(self):
+    def __init__(self, beta_min=BETA_MIN, beta_max=BETA_MAX):
         k = torch.arange(STEPS + 1, dtype=torch.float64) / STEPS
         tau = 1e-3 + (1 - 1e-3) * k
-        alpha_bar = torch.exp(-0.5 * tau**2 * (BETA_MAX - BETA_MIN) - tau * BETA_MIN)
+        alpha_bar = torch.exp(-0.5 * tau**2 * (beta_max - beta_min) - tau * beta_min)
         previous = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
         beta = 1 - alpha_bar / previous
         self.a, self.s = torch.sqrt(1 - beta).float(), torch.sqrt(beta).float()
