@@ -22,10 +22,6 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'run, clean or check notebook files, without Jupyter',
     load: async () => (await import('./commands/notebook.ts')).notebookCommand,
   },
-  notebook: {
-    summary: 'run, clean or check notebook files',
-    load: async () => (await import('./commands/notebook.ts')).notebookCommand,
-  },
   doctor: {
     summary: 'show what this machine offers: engine, backends, data, Jupyter',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,

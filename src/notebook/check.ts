@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { GibbsError } from '../core/errors.ts';
-import { toStoreError } from '../core/files.ts';
 import type { Cell, Notebook } from './document.ts';
 import { formatNotebook } from './format.ts';
 import {
@@ -11,7 +9,7 @@ import {
   recordedFreshness,
 } from './freshness.ts';
 import { INJECTED_TAG, normaliseNotebook } from './normalise.ts';
-import { parseNotebook } from './read.ts';
+import { parseNotebook, readNotebookText } from './read.ts';
 
 /** A committed notebook is read in a browser and kept for ever in the history. */
 export const MAX_BYTES = 500_000;
@@ -27,7 +25,7 @@ export function checkNotebook(path: string): Problem[] {
   let text: string;
   let notebook: Notebook;
   try {
-    text = readText(path);
+    text = readNotebookText(path);
     notebook = parseNotebook(text, path);
   } catch (error) {
     if (!(error instanceof GibbsError)) throw error;
@@ -40,14 +38,6 @@ export function checkNotebook(path: string): Problem[] {
     ...failed(normal),
     ...stale(normal, path),
   ];
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw toStoreError(error, 'read', path);
-  }
 }
 
 function unnormalised(notebook: Notebook, normal: Notebook): Problem {

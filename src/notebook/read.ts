@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DataError } from '../core/errors.ts';
+import { DataError, StoreError } from '../core/errors.ts';
 import { toStoreError } from '../core/files.ts';
 import {
   type Cell,
@@ -16,13 +16,17 @@ import { slugIds } from './slugs.ts';
  * @throws StoreError when the file cannot be read, DataError when it is not a notebook of nbformat 4.
  */
 export function readNotebook(path: string): Notebook {
-  let text: string;
+  return parseNotebook(readNotebookText(path), path);
+}
+
+/** @throws StoreError when the file is missing or cannot be read. */
+export function readNotebookText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    throw toStoreError(error, 'read', path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw toStoreError(error, 'read', path);
+    throw new StoreError(`notebook ${path} does not exist; check the path`, { cause: error });
   }
-  return parseNotebook(text, path);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import ts from 'typescript';
-import { gibbsEntry, type Project } from './project.ts';
+import { gibbsEntry, type Project, packageRoot } from './project.ts';
 
 interface VirtualFile {
   readonly text: string;
@@ -112,7 +112,8 @@ function createResolver(cwd: string, host: CellHost, options: ts.CompilerOptions
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
   };
-  const gibbs = gibbsEntry(cwd);
+  const gibbs = gibbsEntry();
+  const own = join(packageRoot(), '_.mts');
   const as = (resolvedFileName: string): ts.ResolvedModuleWithFailedLookupLocations => ({
     resolvedModule: {
       resolvedFileName,
@@ -139,7 +140,6 @@ function createResolver(cwd: string, host: CellHost, options: ts.CompilerOptions
       const name = literal.text;
       const ours = virtual(name, from);
       if (ours !== undefined) return as(ours);
-      if (name === 'gibbs' && gibbs?.endsWith('src/index.ts')) return as(gibbs);
       const mode = ts.getModeForUsageLocation(source, literal, options);
       const found = ts.resolveModuleName(name, from, options, host, cache, redirected, mode);
       if (found.resolvedModule) return found;
@@ -147,6 +147,9 @@ function createResolver(cwd: string, host: CellHost, options: ts.CompilerOptions
       if (host.text(from) === undefined) return found;
       // Once more without the cache: the package may have been installed a moment ago; and without
       // Node's demand for an extension, which the kernel does not make either.
-      return ts.resolveModuleName(name, from, lenient, host);
+      const again = ts.resolveModuleName(name, from, lenient, host);
+      if (again.resolvedModule || name.startsWith('.')) return again;
+      // What Gibbs itself depends on, a notebook may import too.
+      return ts.resolveModuleName(name, own, options, host, cache, redirected, mode);
     });
 }

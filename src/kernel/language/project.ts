@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
@@ -19,13 +19,10 @@ export function packageRoot(): string {
   return dir;
 }
 
-/** Gibbs' public types: its sources inside the repository, its build outside. */
-export function gibbsEntry(cwd: string): string | undefined {
+/** Gibbs' public types, of what the kernel would load: the build, or the sources before a build. */
+export function gibbsEntry(): string | undefined {
   const root = packageRoot();
-  const source = join(root, 'src/index.ts');
-  const built = join(root, 'dist/index.d.ts');
-  const inside = cwd === root || cwd.startsWith(root + sep);
-  const candidates = inside ? [source, built] : [built, source];
+  const candidates = [join(root, 'dist/index.d.ts'), join(root, 'src/index.ts')];
   return candidates.find((path) => existsSync(path));
 }
 
