@@ -1,22 +1,32 @@
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
-import type { Tensor } from '../jit/index.ts';
-import { jit } from '../jit/index.ts';
+import { toyBatch } from '../datasets/toy.ts';
+import { toyLogDensity, toyModes } from '../datasets/toy-density.ts';
+import { jit, type Tensor } from '../jit/index.ts';
+import { type Grid, gridPoints, klOnGrid } from '../metrics/grid.ts';
+import { mmd } from '../metrics/mmd.ts';
+import { modeCoverage } from '../metrics/modes.ts';
 import type { HostState, Noise, Objective } from '../objectives/objective.ts';
 import { drawNoise } from '../train/noise.ts';
 import type { ToyConfig } from './toy-config.ts';
 
 /** Numbers beside the picture; those that a data set does not define are absent. */
 export interface ToyMetrics {
-  /** Modes of the data with at least one sample close by, and how many there are. */
+  /** Modes of the data hit (within 4 sd) by the first batch of samples, and how many there are. */
   readonly modesCovered?: number;
   readonly modes?: number;
-  /** Share of the samples within four standard deviations of a mode. */
+  /** Share of all samples within 4 sd of their nearest mode. */
   readonly shareWithin4Sigma?: number;
-  /** Kullback-Leibler divergence of the model from the data on the energy grid, in nat. */
+  /** KL(data || model) on the energy grid, in nat. */
   readonly gridKl?: number;
-  /** Squared maximum mean discrepancy between samples and fresh data. */
+  /** Squared maximum mean discrepancy between samples and fresh data, unbiased. */
   readonly mmd: number;
 }
+
+/** Rows of either set in the discrepancy, whose time grows with their square. */
+const MMD_ROWS = 2000;
+
+const WITH_MODES = ['25gaussians', '8gaussians'] as const;
+const WITHOUT_DENSITY = ['line', 'cos'];
 
 export interface ToyEvaluation {
   readonly samples: HostTensor;
@@ -33,7 +43,31 @@ export function evaluateToy<State>(
 ): ToyEvaluation {
   const samples = drawSamples(config, objective, state, seed);
   const logDensity = energyGrid(config, objective, state);
-  return { samples, logDensity, metrics: { mmd: 0 } };
+  const fresh = toyBatch(config.dataset, { seed, stream: 'evaluation/data', step: 0 }, MMD_ROWS);
+  const metrics: ToyMetrics = {
+    ...modes(config, samples),
+    ...(!WITHOUT_DENSITY.includes(config.dataset) && { gridKl: gridKl(config, logDensity) }),
+    mmd: mmd(samples.data.subarray(0, 2 * MMD_ROWS), fresh.data, 2).mmd2,
+  };
+  return { samples, logDensity, metrics };
+}
+
+function modes({ dataset, evaluation }: ToyConfig, samples: HostTensor): Partial<ToyMetrics> {
+  const name = WITH_MODES.find((known) => known === dataset);
+  if (name === undefined) return {};
+  const { centres, sd } = toyModes(name);
+  const first = modeCoverage(samples.data.subarray(0, 2 * evaluation.sampleBatch), centres, sd);
+  const { share } = modeCoverage(samples.data, centres, sd);
+  return { modesCovered: first.covered, modes: first.modes, shareWithin4Sigma: share };
+}
+
+function gridKl(config: ToyConfig, logDensity: HostTensor): number {
+  const grid = gridOf(config);
+  return klOnGrid(toyLogDensity(config.dataset, gridPoints(grid)), logDensity.data, grid);
+}
+
+function gridOf({ evaluation: { gridSize, limit } }: ToyConfig): Grid {
+  return { low: -limit, high: limit, size: gridSize };
 }
 
 function drawSamples<State>(
@@ -58,17 +92,12 @@ function drawSamples<State>(
 }
 
 function energyGrid<State>(
-  { evaluation }: ToyConfig,
+  config: ToyConfig,
   objective: Objective<State>,
   state: HostState,
 ): HostTensor {
-  const { gridSize: n, limit } = evaluation;
-  const at = (i: number) => -limit + (2 * limit * i) / (n - 1);
-  const points = new Float32Array(2 * n * n);
-  for (let i = 0; i < n * n; i++) {
-    points[2 * i] = at(i % n);
-    points[2 * i + 1] = at(Math.floor(i / n));
-  }
+  const n = config.evaluation.gridSize;
+  const points = gridPoints(gridOf(config));
   const energy = jit((s: State, x: Tensor) => objective.energy!(s, x, 0), {
     name: `${objective.name}/energy`,
   }) as unknown as (s: unknown, x: unknown) => Tensor;
