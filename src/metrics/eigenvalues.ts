@@ -15,8 +15,14 @@ export function symmetricEigenvalues(a: Matrix): Float64Array {
   if (!a.data.every(Number.isFinite)) {
     throw new NumericError('symmetricEigenvalues: the matrix holds NaN or infinity');
   }
-  const { diagonal, below } = tridiagonalise(a.data.slice(), a.rows);
-  return tridiagonalEigenvalues(diagonal, below);
+  // A power of two changes no digit and keeps squares from over- and underflow.
+  const largest = a.data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  const scale = largest > 0 ? 2 ** Math.floor(Math.log2(largest)) : 1;
+  const { diagonal, below } = tridiagonalise(
+    a.data.map((v) => v / scale),
+    a.rows,
+  );
+  return tridiagonalEigenvalues(diagonal, below).map((v) => v * scale);
 }
 
 /**

@@ -32,6 +32,8 @@ export type Comparison = NumericComparison | Check;
 /** Comparisons for every `<prefix>*.safetensors`; the longest matching prefix wins. */
 export interface GoldenCase {
   readonly prefix: string;
+  /** Outputs that describe the reference run itself and are not for comparing, e.g. noise floors. */
+  readonly given?: RegExp;
   run(file: GoldenFile): readonly Comparison[] | Promise<readonly Comparison[]>;
 }
 

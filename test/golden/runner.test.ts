@@ -25,6 +25,11 @@ const REGISTRY: Registry = {
       ],
     },
     {
+      prefix: '90_square_given',
+      given: /^out:o/,
+      run: (file) => [{ name: 'out:y', pass: file.has('out:y') }],
+    },
+    {
       prefix: '90_square_crash',
       run: (file) => [{ name: 'n', pass: file.scalar('in:absent') === 0 }],
     },
@@ -68,6 +73,12 @@ describe('golden runner', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/90_square_a\.safetensors +1 compared \(1 left out\).* ok\n/);
     expect(out).toMatch(/99_unknown\.safetensors +not implemented yet/);
+  });
+
+  it('does not count outputs that the case declares as given', async () => {
+    const { code, out } = await run('--dir', fixture({ '90_square_given': [0, 0, 0] }));
+    expect(code).toBe(0);
+    expect(out).toMatch(/1 compared +worst 0% of exact at out:y +ok/);
   });
 
   it('exits with 1 for a wrong value and names the tensor', async () => {
