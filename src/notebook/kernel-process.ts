@@ -18,6 +18,9 @@ export interface KernelProcess {
   dispose(): Promise<void>;
 }
 
+/** Longer paths of sockets the operating systems refuse (104 bytes on macOS, with the port). */
+const MAX_SOCKET_PATH = 96;
+
 /** The end of what a kernel wrote to stderr, kept for the report of its death. */
 const STDERR_TAIL = 4000;
 
@@ -82,9 +85,9 @@ async function kill(child: ChildProcess, ended: Promise<string>): Promise<void> 
 async function freshConnection(folder: string): Promise<ConnectionInfo> {
   const key = randomBytes(32).toString('hex');
   const base = { key, signature_scheme: 'hmac-sha256' };
-  if (process.platform !== 'win32') {
+  const ip = join(folder, 'socket');
+  if (process.platform !== 'win32' && ip.length < MAX_SOCKET_PATH) {
     // Sockets in a folder of our own: no port that someone else may take in the meantime.
-    const ip = join(folder, 'socket');
     return { ...base, transport: 'ipc', ip, ...ports([1, 2, 3, 4, 5]) };
   }
   return { ...base, transport: 'tcp', ip: '127.0.0.1', ...ports(await freePorts(5)) };
