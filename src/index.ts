@@ -1,0 +1,92 @@
+/**
+ * The public API. Grouped by room, each name said once; what is not listed here may change
+ * without notice.
+ */
+
+// core: errors, host arrays, random numbers, files of tensors
+export {
+  ConfigError,
+  DataError,
+  GibbsError,
+  InterruptedError,
+  NumericError,
+  ShapeError,
+  StoreError,
+  TraceError,
+} from './core/errors.ts';
+export { type DType, type HostTensor, hostTensor } from './core/host-tensor.ts';
+export { integers, type Key, normal, permutation, uniform } from './core/random.ts';
+export {
+  readSafetensorsFile,
+  type Safetensors,
+  type StoredTensor,
+  writeSafetensorsFile,
+} from './core/safetensors.ts';
+export { gibbsVersion } from './core/versions.ts';
+// datasets
+export { TOY_NAMES, type ToyName, toyBatch } from './datasets/toy.ts';
+export { toyLogDensity, toyModes } from './datasets/toy-density.ts';
+// diffusion
+export { posteriorCoefficients } from './diffusion/posterior.ts';
+export {
+  noiseSchedule,
+  type Schedule,
+  type ScheduleConfig,
+  scheduleConfig,
+} from './diffusion/schedule.ts';
+// experiments and figures
+export { runToy, type ToyOptions, type ToyResult, toyPanelData } from './experiments/toy.ts';
+export {
+  TOY_PRESETS,
+  type ToyConfig,
+  type ToyPreset,
+  toyConfig,
+  toyObjective,
+} from './experiments/toy-config.ts';
+// jit: the engine
+export {
+  type GradOptions,
+  grad,
+  type JitFunction,
+  type JitOptions,
+  type JitStats,
+  jit,
+  stopGradient,
+  type Tensor,
+  tf,
+  useEagerBackend,
+  type ValueAndGrad,
+  valueAndGrad,
+} from './jit/index.ts';
+// metrics
+export { auroc, detection } from './metrics/auroc.ts';
+export { featureStatistics, frechetDistance } from './metrics/fid.ts';
+export { gridPoints, klOnGrid, normaliseOnGrid, TOY_GRID } from './metrics/grid.ts';
+export { inceptionScore } from './metrics/inception-score.ts';
+export { mmd } from './metrics/mmd.ts';
+export { modeCoverage } from './metrics/modes.ts';
+// models
+export { type MlpConfig, mlp } from './models/mlp.ts';
+export { toyEncoder, toyEnergy, toyGenerator } from './models/toy.ts';
+// objectives
+export { contrastiveDivergenceObjective } from './objectives/contrastive-divergence.ts';
+export { type Ddaebm, ddaebm } from './objectives/ddaebm.ts';
+export {
+  type DdaebmConfig,
+  type DdaebmOptions,
+  DEFAULT_OPTIONS,
+  PAPER_FORM,
+  RELEASED_IMAGE_FORM,
+} from './objectives/ddaebm-config.ts';
+export { energyDiscrepancy, energyDiscrepancyObjective } from './objectives/energy-discrepancy.ts';
+export type { HostState, NoiseSpec, NoiseSpecs, Objective } from './objectives/objective.ts';
+export { scoreMatchingObjective } from './objectives/score-matching.ts';
+// optim
+export { type AdamConfig, type AdamState, adam } from './optim/adam.ts';
+export { constant, cosineAnnealing, exponential } from './optim/schedules.ts';
+// samplers
+export { ancestralChain } from './samplers/ancestral.ts';
+export { langevin, langevinChain } from './samplers/langevin.ts';
+// train
+export { type Progress, type TrainOptions, type TrainResult, train } from './train/loop.ts';
+export { RunFolder } from './train/run.ts';
