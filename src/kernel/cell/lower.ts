@@ -14,6 +14,10 @@ export interface LoweringOptions {
     readonly pragma?: string;
     readonly pragmaFrag?: string;
   };
+  /** A file rather than a cell: nothing outside it uses its imports. */
+  readonly module?: boolean;
+  /** `verbatimModuleSyntax`: imports of types without `type` stay. */
+  readonly verbatim?: boolean;
   /** Lowers with the TypeScript compiler: the only one here that knows standard decorators. */
   readonly typescriptCompiler?: (code: string, fileName: string) => Lowered;
 }
@@ -36,7 +40,7 @@ export function lowerTypeScript(code: string, options: LoweringOptions): Lowered
   const tsx = /\.[jt]sx$/.test(options.fileName);
   const standardDecorators =
     options.experimentalDecorators !== true && /(^|[^\w.'"`])@[\w(]/m.test(code);
-  const result = transformSync(options.fileName, code + keptEnums(code), {
+  const result = transformSync(options.fileName, options.module ? code : code + keptEnums(code), {
     lang: tsx ? 'tsx' : 'ts',
     sourceType: 'module',
     sourcemap: true,
@@ -44,7 +48,7 @@ export function lowerTypeScript(code: string, options: LoweringOptions): Lowered
     tsconfig: false,
     helpers: { mode: 'External' },
     // What this cell does not use, the next one may.
-    typescript: { onlyRemoveTypeImports: true },
+    typescript: { onlyRemoveTypeImports: options.module !== true || options.verbatim === true },
     ...(options.useDefineForClassFields === false && {
       assumptions: { setPublicClassFields: true },
     }),

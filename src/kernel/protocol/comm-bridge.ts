@@ -1,0 +1,58 @@
+import type { FromUser } from '../user/wire.ts';
+import type { Executor, KernelIo } from './executor.ts';
+import type { Content, Message } from './message.ts';
+import type { UserProcess } from './user-process.ts';
+
+type CommKind = 'comm_open' | 'comm_msg' | 'comm_close';
+
+/** Carries comm messages between the front end and the user's code. */
+export class CommBridge {
+  readonly #io: KernelIo;
+  readonly #user: () => UserProcess;
+  readonly #executor: Executor;
+  #open: Readonly<Record<string, string>> = {};
+
+  constructor(io: KernelIo, user: () => UserProcess, executor: Executor) {
+    this.#io = io;
+    this.#user = user;
+    this.#executor = executor;
+  }
+
+  forward(message: Message): undefined {
+    this.#user().send({
+      t: 'comm',
+      kind: message.header.msg_type as CommKind,
+      content: message.content,
+      metadata: message.metadata,
+      buffers: message.buffers,
+    });
+    return undefined;
+  }
+
+  frame(frame: Extract<FromUser, { t: 'comm' | 'comms' }>, rest: Buffer): void {
+    if (frame.t === 'comms') {
+      this.#open = frame.open;
+      return;
+    }
+    let at = 0;
+    const buffers = (frame.buffers ?? []).map((length) => {
+      at += length;
+      return rest.subarray(at - length, at);
+    });
+    const parent = this.#executor.parent(frame.c);
+    this.#io.publish(frame.kind, frame.content, parent, { metadata: frame.metadata, buffers });
+  }
+
+  info(request: Content): Content {
+    const target = request['target_name'];
+    const comms = Object.entries(this.#open)
+      .filter(([, name]) => typeof target !== 'string' || name === target)
+      .map(([id, target_name]) => [id, { target_name }]);
+    return { status: 'ok', comms: Object.fromEntries(comms) };
+  }
+
+  /** The user process is a new one. */
+  forget(): void {
+    this.#open = {};
+  }
+}

@@ -1,0 +1,73 @@
+import { Worker } from 'node:worker_threads';
+import { Stopper } from './stopper.ts';
+import {
+  type FromWorker,
+  INPUT_BYTES,
+  type ToUser,
+  WORD_COUNT,
+  WORDS,
+  type WorkerData,
+} from './wire.ts';
+
+/**
+ * The main thread of the user process: it owns the thread that runs the cells and never runs any
+ * code of the user, so that it can always stop it.
+ */
+const shared = new SharedArrayBuffer(4 * WORD_COUNT);
+const input = new SharedArrayBuffer(INPUT_BYTES);
+const words = new Int32Array(shared);
+
+// Jupyter signals the whole process group; the protocol process decides what a signal means.
+process.on('SIGINT', () => undefined);
+// Without the protocol process there is nobody to run for. Not `exit`: that joins native code.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+  workerData: { words: shared, input } satisfies WorkerData,
+  // Never used: they keep Node from opening this process's stdout, which must stay blocking.
+  stdout: true,
+  stderr: true,
+  resourceLimits: { maxOldGenerationSizeMb: 1 << 14 },
+});
+const stopper = new Stopper(worker, words);
+
+worker.on('message', (message: FromWorker) => {
+  if (message.t === 'ready') setTimeout(() => stopper.attach(), 300).unref();
+  else {
+    try {
+      process.chdir(message.path);
+    } catch (error) {
+      Atomics.store(words, WORDS.input, -1);
+      Buffer.from(input).write(`${(error as Error).message}\u0000`);
+      Atomics.notify(words, WORDS.input);
+      return;
+    }
+    Atomics.store(words, WORDS.input, 1);
+    Atomics.notify(words, WORDS.input);
+  }
+});
+worker.on('error', (error) => {
+  const why = (error as NodeJS.ErrnoException).code ?? error.message;
+  process.send?.({ t: 'died', why }, () => process.kill(process.pid, 'SIGKILL'));
+});
+worker.on('exit', (code) => {
+  const why = `the thread of the cells ended with code ${code}`;
+  process.send?.({ t: 'died', why }, () => process.kill(process.pid, 'SIGKILL'));
+});
+
+process.on('message', (message: ToUser) => {
+  if (message.t === 'interrupt') void stopper.stop();
+  else if (message.t === 'input') answer(message);
+  else worker.postMessage(message);
+});
+
+/** Hands a reply to the thread, which may be waiting for it synchronously. */
+function answer(message: { value?: string; error?: string }): void {
+  const bytes = Buffer.from(message.value ?? message.error ?? '').subarray(0, INPUT_BYTES - 1);
+  new Uint8Array(input).set(bytes);
+  if (message.error !== undefined) new Uint8Array(input)[bytes.length] = 0;
+  Atomics.store(words, WORDS.input, message.error === undefined ? bytes.length + 1 : -1);
+  Atomics.notify(words, WORDS.input);
+  worker.postMessage(message);
+}

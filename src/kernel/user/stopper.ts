@@ -1,0 +1,179 @@
+import { Session } from 'node:inspector';
+import type { Worker } from 'node:worker_threads';
+import { type ToWorker, WORDS } from './wire.ts';
+
+interface CallFrame {
+  readonly location: { readonly scriptId: string };
+}
+
+interface InspectorMessage {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: { scriptId?: string; url?: string; callFrames?: CallFrame[] };
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How long a cell may take to end by itself once the flag is up, ms. */
+const GRACE = 20;
+/** How long to look for JavaScript of the cell before taking it for one that waits, ms. */
+const WATCH = 40;
+
+/**
+ * Stops the cell that runs in a worker thread, whatever it does, and keeps the thread.
+ *
+ * V8 must not be terminated while a native call is on the stack: Node aborts. So the debugger is
+ * asked to pause, which can only happen in JavaScript; from there it steps out until a function of
+ * the user is on top (a native call may have called back into a library), and only then the paused
+ * code is ended. A cell that only waits is given up by a message.
+ */
+export class Stopper {
+  readonly #worker: Worker;
+  readonly #words: Int32Array;
+  readonly #inspector = new Session();
+  readonly #urls = new Map<string, string>();
+  readonly #pending = new Map<number, () => void>();
+  #session: string | undefined;
+  #nextId = 0;
+  #onPaused: ((frames: CallFrame[]) => void) | undefined;
+  #stopping = false;
+  #forced = false;
+
+  constructor(worker: Worker, words: Int32Array) {
+    this.#worker = worker;
+    this.#words = words;
+    this.#inspector.connect();
+    this.#inspector.on('NodeWorker.attachedToWorker', (event) => {
+      this.#session ??= event.params.sessionId;
+    });
+    this.#inspector.on('NodeWorker.receivedMessageFromWorker', (event) => {
+      this.#receive(JSON.parse(event.params.message) as InspectorMessage);
+    });
+  }
+
+  /** Attaches to the worker; later than its start, so as not to slow that. */
+  attach(): void {
+    if (this.#session === undefined) {
+      this.#inspector.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+    }
+  }
+
+  /** Stops the running cell. A second call while one is under way does not wait for native code. */
+  async stop(): Promise<void> {
+    if (this.#stopping) {
+      this.#forced = true;
+      return;
+    }
+    const cell = Atomics.load(this.#words, WORDS.running);
+    if (cell === 0) return;
+    this.#stopping = true;
+    this.#forced = false;
+    Atomics.store(this.#words, WORDS.interrupt, 1);
+    Atomics.notify(this.#words, WORDS.interrupt);
+    Atomics.notify(this.#words, WORDS.input);
+    try {
+      this.attach();
+      for (let round = 0; this.#runs(cell); round++) {
+        await this.#grace(cell);
+        if (!this.#runs(cell)) break;
+        if (await this.#terminate(cell, round)) {
+          this.#post({ t: 'terminated', cell });
+          await this.#until(cell, 1000);
+        } else if (this.#runs(cell)) {
+          this.#post({ t: 'cancel', cell });
+          await this.#until(cell, round === 0 ? 50 : 200);
+        }
+      }
+    } finally {
+      Atomics.store(this.#words, WORDS.interrupt, 0);
+      this.#stopping = false;
+    }
+  }
+
+  /** Waits out native calls, then a moment for the cell to end by itself. */
+  async #grace(cell: number): Promise<void> {
+    for (let quiet = 0; quiet < GRACE && this.#runs(cell) && !this.#forced; quiet++) {
+      if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) quiet = 0;
+      await sleep(1);
+    }
+  }
+
+  /** True when JavaScript of the cell was found and ended. */
+  async #terminate(cell: number, round: number): Promise<boolean> {
+    const deadline = performance.now() + WATCH * (round + 1);
+    await this.#ask('Debugger.enable', {}, deadline + 2000);
+    try {
+      let frames = await this.#pause('Debugger.pause', deadline);
+      while (frames !== undefined) {
+        if (!this.#runs(cell)) return false;
+        const inside =
+          Atomics.load(this.#words, WORDS.critical) > 0 ||
+          (Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced);
+        const late = performance.now() > deadline + 200;
+        if (!inside && (this.#isUserCode(frames[0]) || late)) {
+          await this.#ask('Debugger.resume', { terminateOnResume: true }, deadline + 2000);
+          return true;
+        }
+        frames = await this.#pause('Debugger.stepOut', deadline + 400);
+      }
+      return false;
+    } finally {
+      await this.#ask('Debugger.disable', {}, performance.now() + 500);
+    }
+  }
+
+  #isUserCode(frame: CallFrame | undefined): boolean {
+    const url = frame === undefined ? '' : (this.#urls.get(frame.location.scriptId) ?? '');
+    return url.startsWith('Cell [') || (url.startsWith('file:') && /\.[cm]?tsx?$/.test(url));
+  }
+
+  /** Asks for a pause; the frames at which it came, or undefined when nothing ran until then. */
+  async #pause(method: string, deadline: number): Promise<CallFrame[] | undefined> {
+    const paused = new Promise<CallFrame[]>((resolve) => {
+      this.#onPaused = resolve;
+    });
+    this.#send(method, {});
+    return Promise.race([
+      paused,
+      sleep(Math.max(deadline - performance.now(), 5)).then(() => undefined),
+    ]);
+  }
+
+  async #until(cell: number, ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    while (this.#runs(cell) && performance.now() < end) await sleep(1);
+  }
+
+  #runs(cell: number): boolean {
+    return Atomics.load(this.#words, WORDS.running) === cell;
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #send(method: string, params: object): number {
+    const id = ++this.#nextId;
+    this.#inspector.post('NodeWorker.sendMessageToWorker', {
+      sessionId: this.#session ?? '',
+      message: JSON.stringify({ id, method, params }),
+    });
+    return id;
+  }
+
+  async #ask(method: string, params: object, deadline: number): Promise<void> {
+    const id = this.#send(method, params);
+    const answered = new Promise<void>((resolve) => this.#pending.set(id, resolve));
+    await Promise.race([answered, sleep(Math.max(deadline - performance.now(), 5))]);
+    this.#pending.delete(id);
+  }
+
+  #receive(message: InspectorMessage): void {
+    if (message.id !== undefined) this.#pending.get(message.id)?.();
+    else if (message.method === 'Debugger.scriptParsed') {
+      this.#urls.set(message.params?.scriptId ?? '', message.params?.url ?? '');
+    } else if (message.method === 'Debugger.paused') {
+      this.#onPaused?.(message.params?.callFrames ?? []);
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * What the protocol process and the user process say to each other. Requests go down Node's IPC
+ * channel; everything the user's code produces comes up as frames on file descriptor 3, written
+ * synchronously, so that it keeps its order and survives a crash.
+ */
+export const FRAME_FD = 3;
+
+export type Json = Record<string, unknown>;
+
+export interface ExecuteRequest {
+  readonly t: 'execute';
+  /** Identifies the cell on this channel. */
+  readonly cell: number;
+  readonly code: string;
+  /** The `n` of `Cell [n]`. */
+  readonly count: number;
+  readonly silent: boolean;
+  readonly allowStdin: boolean;
+  readonly userExpressions: Readonly<Record<string, string>>;
+}
+
+export type ToUser =
+  | ExecuteRequest
+  | { readonly t: 'interrupt' }
+  | { readonly t: 'complete'; readonly id: number; readonly code: string; readonly offset: number }
+  | {
+      readonly t: 'comm';
+      readonly kind: 'comm_open' | 'comm_msg' | 'comm_close';
+      readonly content: Json;
+      readonly metadata: Json;
+      readonly buffers: readonly Uint8Array[];
+    }
+  | { readonly t: 'input'; readonly value?: string; readonly error?: string };
+
+/** An error as `error` messages and replies carry it. */
+export interface ErrorContent {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+export type FromUser =
+  | { readonly t: 'ready' }
+  /** `s` is 1 for stdout and 2 for stderr; `c` the cell that caused the output. */
+  | { readonly t: 'text'; readonly c: number; readonly s: 1 | 2; readonly x: string }
+  | {
+      readonly t: 'display';
+      readonly c: number;
+      readonly data: Json;
+      readonly metadata: Json;
+      readonly id?: string;
+      readonly update: boolean;
+    }
+  | { readonly t: 'clear'; readonly c: number; readonly wait: boolean }
+  | { readonly t: 'result'; readonly c: number; readonly data: Json; readonly metadata: Json }
+  | { readonly t: 'input'; readonly c: number; readonly prompt: string; readonly password: boolean }
+  | {
+      readonly t: 'comm';
+      readonly c: number;
+      readonly kind: 'comm_open' | 'comm_msg' | 'comm_close';
+      readonly content: Json;
+      readonly metadata: Json;
+      /** Byte lengths of the buffers that follow. */
+      readonly buffers?: readonly number[];
+    }
+  | { readonly t: 'comms'; readonly open: Readonly<Record<string, string>> }
+  | {
+      readonly t: 'done';
+      readonly c: number;
+      readonly error?: ErrorContent;
+      readonly interrupted: boolean;
+      readonly expressions: Json;
+      /** Names of the notebook's variables after the cell. */
+      readonly names: readonly string[];
+    }
+  | {
+      readonly t: 'completions';
+      readonly id: number;
+      readonly matches: readonly { readonly text: string; readonly type: string }[];
+      readonly start: number;
+      readonly end: number;
+    };
+
+/** Shared words: the two of `core/interrupt.ts` and those by which a Stop sees what runs. */
+export const WORDS = {
+  interrupt: 0,
+  nativeDepth: 1,
+  /** The cell that runs, 0 for none. */
+  running: 2,
+  /** Above 0 while the thread writes a frame, which must not be cut. */
+  critical: 3,
+  /** 0: no reply to an input request yet; else its length in bytes + 1, or -1 for an error. */
+  input: 4,
+} as const;
+export const WORD_COUNT = 8;
+
+/** Written on file descriptors 1 and 2 when a cell ends: what lies before it belongs to the cell. */
+export function flushMarker(cell: number): string {
+  return `\u0000gibbs:${cell}\u0000`;
+}
+
+/** Bytes of the reply to an input request that fit in shared memory. */
+export const INPUT_BYTES = 1 << 20;
+
+export interface WorkerData {
+  readonly words: SharedArrayBuffer;
+  readonly input: SharedArrayBuffer;
+}
+
+/** From the main thread of the user process to the thread that runs cells. */
+export type ToWorker =
+  | ToUser
+  /** V8 was stopped inside `cell`: nothing of it runs any more. */
+  | { readonly t: 'terminated'; readonly cell: number }
+  /** `cell` waits for something: give it up. */
+  | { readonly t: 'cancel'; readonly cell: number };
+
+/** From the thread that runs cells to the main thread. */
+export type FromWorker = { readonly t: 'ready' } | { readonly t: 'chdir'; readonly path: string };
+
+/** One frame: u32 length of all that follows, u32 length of the JSON, the JSON, the buffers. */
+export function encodeFrame(message: FromUser, buffers: readonly Uint8Array[] = []): Buffer {
+  const json = JSON.stringify(message);
+  const length = Buffer.byteLength(json);
+  const extra = buffers.reduce((n, b) => n + b.byteLength, 0);
+  const frame = Buffer.allocUnsafe(8 + length + extra);
+  frame.writeUInt32LE(4 + length + extra, 0);
+  frame.writeUInt32LE(length, 4);
+  frame.write(json, 8);
+  let at = 8 + length;
+  for (const buffer of buffers) {
+    frame.set(buffer, at);
+    at += buffer.byteLength;
+  }
+  return frame;
+}
+
+/** Cuts a byte stream into frames. */
+export class FrameReader {
+  readonly #onFrame: (message: FromUser, rest: Buffer) => void;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(onFrame: (message: FromUser, rest: Buffer) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < 4) return;
+    // Joined only when the first frame is complete: a long one is not copied per chunk.
+    if (this.#chunks[0].length < 4) this.#join();
+    if (this.#size < 4 + this.#chunks[0].readUInt32LE(0)) return;
+    this.#join();
+    const all = this.#chunks[0];
+    let at = 0;
+    while (all.length - at >= 4) {
+      const end = at + 4 + all.readUInt32LE(at);
+      if (end > all.length) break;
+      const jsonEnd = at + 8 + all.readUInt32LE(at + 4);
+      const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
+      this.#onFrame(message, all.subarray(jsonEnd, end));
+      at = end;
+    }
+    this.#chunks = at < all.length ? [all.subarray(at)] : [];
+    this.#size = all.length - at;
+  }
+
+  #join(): void {
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+  }
+}

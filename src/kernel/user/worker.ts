@@ -1,0 +1,94 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { installInterrupt } from '../../core/interrupt.ts';
+import { createDisplay } from '../display/display.ts';
+import { createTslab } from '../display/tslab.ts';
+import { ModuleLoader } from '../modules/loader.ts';
+import { Channel } from './channel.ts';
+import { CommManager } from './comms.ts';
+import { completeRuntime } from './complete.ts';
+import { installConsole } from './console.ts';
+import { currentCell } from './context.ts';
+import { guardProcess } from './process-guard.ts';
+import { isInterrupt, Session } from './session.ts';
+import { StackTraces } from './stack.ts';
+import { installStdin, Stdin } from './stdin.ts';
+import { installTimers } from './timers.ts';
+import { lowerWithTypeScript } from './typescript-compiler.ts';
+import type { FromWorker, ToWorker, WorkerData } from './wire.ts';
+
+/** The thread that runs the cells. */
+const { words: shared, input } = workerData as WorkerData;
+const words = new Int32Array(shared);
+const channel = new Channel(words);
+const traces = new StackTraces();
+const inputBytes = new Uint8Array(input);
+const stdin = new Stdin(channel, words, inputBytes);
+
+installInterrupt(new Int32Array(shared, 0, 2));
+installConsole(channel);
+installTimers();
+installStdin(stdin);
+guardProcess(words, inputBytes);
+traces.install();
+
+const display = createDisplay({
+  show: (data, { id, update, metadata }) => {
+    const c = currentCell()?.cell ?? 0;
+    channel.send({ t: 'display', c, data, metadata, ...(id !== undefined && { id }), update });
+  },
+  clear: (wait) => channel.send({ t: 'clear', c: currentCell()?.cell ?? 0, wait }),
+});
+
+/** An error that no cell is there to receive. */
+function report(thrown: unknown, where: string): void {
+  // What a stopped cell left behind ends with this error; the cell has already said so.
+  if (isInterrupt(thrown)) return;
+  const count = currentCell()?.count;
+  const cell = count === undefined ? '' : ` of Cell [${count}]`;
+  channel.text(2, `${where}${cell}: ${traces.describe(thrown).traceback.join('\n')}\n`);
+}
+
+const comms = new CommManager(channel, (error) => report(error, 'Error in a comm handler'));
+const loader = new ModuleLoader({
+  virtual: { tslab: createTslab(display) },
+  onSource: (url, map) => traces.addFile(url, map),
+  typescriptCompiler: lowerWithTypeScript,
+});
+const session = new Session({ words, channel, traces, loader });
+
+process.on('uncaughtException', (error) => report(error, 'Uncaught error in the background'));
+process.on('unhandledRejection', (error) => report(error, 'Unhandled rejection'));
+
+session.scope.define('display', display);
+session.scope.define('comms', comms);
+session.scope.define('prompt', (text = '') => stdin.askSync(String(text)));
+session.scope.define('password', (text = '') => stdin.askSync(String(text), true));
+session.scope.define('readline', (text = '') => stdin.ask(String(text)));
+const predefined = new Set(session.scope.boxes.keys());
+
+parentPort?.on('message', (message: ToWorker) => {
+  switch (message.t) {
+    case 'execute':
+      void session.execute(message);
+      return;
+    case 'terminated':
+    case 'cancel':
+      session.interrupt(message.cell, message.t === 'terminated');
+      return;
+    case 'input':
+      stdin.answer(message);
+      return;
+    case 'comm':
+      comms.receive(message.kind, message.content, message.metadata, message.buffers);
+      return;
+    case 'complete': {
+      const found = completeRuntime(message.code, message.offset, session.scope);
+      const matches = found.matches.filter((m) => !predefined.has(m.text) || m.text.length > 4);
+      channel.send({ t: 'completions', id: message.id, ...found, matches });
+      return;
+    }
+  }
+});
+
+channel.send({ t: 'ready' });
+parentPort?.postMessage({ t: 'ready' } satisfies FromWorker);
