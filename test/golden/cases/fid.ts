@@ -1,3 +1,0 @@
-import type { GoldenCase } from '../golden-case.ts';
-
-export const cases: readonly GoldenCase[] = [];
