@@ -45,7 +45,7 @@ export const ARITHMETIC = ['add', 'sub', 'mul', 'div', 'mod', 'pow', 'min', 'max
 export const COMPARISON = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
 
 /** bool × bool → bool. */
-export const LOGICAL = ['and', 'or', 'xor'] as const;
+export const LOGICAL = ['and', 'or'] as const;
 
 /** Reductions over `axes`; reduced axes stay with length 1 when `keepDims`. */
 export const REDUCTION = ['sum', 'prod', 'reduceMax', 'reduceMin'] as const;

@@ -62,7 +62,6 @@ export const ELEMENTWISE_LOWERING: LoweringRules<
   ge: direct('GreaterOrEqual'),
   and: direct('And'),
   or: direct('Or'),
-  xor: direct('Xor'),
   not: direct('Not'),
   isNan: direct('IsNaN'),
   isInf: direct('IsInf'),

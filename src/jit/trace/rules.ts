@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../ir/builder.ts';
 import { CONV_RULES } from './kernels/conv.ts';
+import { EINSUM_RULES } from './kernels/einsum.ts';
 import { ELEMENTWISE_RULES } from './kernels/elementwise.ts';
 import { INDEXING_RULES } from './kernels/indexing.ts';
 import { MATMUL_RULES } from './kernels/matmul.ts';
@@ -26,6 +27,7 @@ export const TRACE_RULES: { readonly [kernel: string]: TraceRule | undefined } =
   ...REDUCTION_RULES,
   ...SHAPE_RULES,
   ...MATMUL_RULES,
+  ...EINSUM_RULES,
   ...NORMALISATION_RULES,
   ...CONV_RULES,
   ...POOL_RULES,

@@ -128,7 +128,6 @@ export const ELEMENTWISE_RULES: Record<string, TraceRule> = {
   GreaterEqual: comparison('ge'),
   LogicalAnd: logical('and'),
   LogicalOr: logical('or'),
-  LogicalXor: logical('xor'),
   LogicalNot: (b, { x }) => b.add('not', [cast(b, x, 'bool')], NONE),
   IsNan: (b, { x }) => b.add('isNan', [asFloat(b, x)], NONE),
   IsInf: (b, { x }) => b.add('isInf', [asFloat(b, x)], NONE),
@@ -154,11 +153,6 @@ export const ELEMENTWISE_RULES: Record<string, TraceRule> = {
   LeakyRelu: (b, { x }, { alpha }) => leakyRelu(b, asFloat(b, x), b.splat(alpha)),
   Prelu: (b, { x, alpha }) => leakyRelu(b, x, alpha),
   Elu: (b, { x }) => expLinear(b, x, 1, 1),
-  EluGrad: (b, { dy, y }) => {
-    // y + 1 = eˣ below zero, where y < 0; 1 above.
-    const slope = b.add('add', [b.add('min', [y, b.splat(0)], NONE), b.splat(1)], NONE);
-    return b.add('mul', [dy, slope], NONE);
-  },
   Selu: (b, { x }) => expLinear(b, x, SELU_SCALE, SELU_ALPHA),
   ClipByValue: (b, { x }, { clipValueMin, clipValueMax }) => clip(b, x, clipValueMin, clipValueMax),
   Cast: (b, { x }, { dtype }) => {

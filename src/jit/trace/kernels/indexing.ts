@@ -1,10 +1,9 @@
 import { sizeOf } from '../../../core/host-tensor.ts';
 import type { GraphBuilder } from '../../ir/builder.ts';
 import { tf } from '../../tf.ts';
-import { traceError } from '../caller.ts';
 import type { TraceRule } from '../rules.ts';
 import { cast } from './elementwise.ts';
-import { reshape } from './shape.ts';
+import { reshape, transpose } from './shape.ts';
 
 const NONE = {};
 
@@ -15,18 +14,58 @@ const range = (b: GraphBuilder, n: number, step = 1) =>
     'int32',
   );
 
-/** Rows of a batch gather from their own row: flatten, offset the indices, gather once. */
-function gatherBatched(b: GraphBuilder, x: number, indices: number, batchDims: number): number {
-  const shape = b.shape(x);
+/**
+ * Rows of a batch gather from their own row: the gathered axis comes right after the batch, both
+ * are merged, the indices offset, and all is gathered at once. The picked axes then go back to
+ * where the axis was.
+ */
+function gatherBatched(
+  b: GraphBuilder,
+  x: number,
+  indices: number,
+  axis: number,
+  batchDims: number,
+): number {
+  const dims = b.shape(x).map((_, i) => i);
+  const between = dims.slice(batchDims, axis);
+  const order = [...dims.slice(0, batchDims), axis, ...between, ...dims.slice(axis + 1)];
+  const moved = transpose(b, x, order);
+  const shape = b.shape(moved);
   const batch = sizeOf(shape.slice(0, batchDims));
   const axisLength = shape[batchDims];
   const rest = shape.slice(batchDims + 1);
   const inner = b.shape(indices).slice(batchDims);
-  const flat = reshape(b, x, [batch * axisLength, ...rest]);
+  const flat = reshape(b, moved, [batch * axisLength, ...rest]);
   const rows = reshape(b, indices, [batch, sizeOf(inner)]);
   const offset = reshape(b, range(b, batch, axisLength), [batch, 1]);
   const picked = b.add('gather', [flat, b.add('add', [rows, offset], NONE)], { axis: 0 });
-  return reshape(b, picked, [...shape.slice(0, batchDims), ...inner, ...rest]);
+  const full = reshape(b, picked, [...shape.slice(0, batchDims), ...inner, ...rest]);
+  const [k, m] = [inner.length, between.length];
+  const perm = b.shape(full).map((_, i) => {
+    if (i < batchDims || i >= batchDims + m + k) return i;
+    return i < batchDims + m ? i + k : i - m;
+  });
+  return transpose(b, full, perm);
+}
+
+/** Sums rows of `x` by segment; ids outside [0, numSegments) are dropped, as in the kernel. */
+function segmentSum(b: GraphBuilder, x: number, segmentIds: number, numSegments: number): number {
+  const shape = b.shape(x);
+  const idShape = b.shape(segmentIds);
+  const ids = cast(b, segmentIds, 'int32');
+  const zero = b.splat(0, [], 'int32');
+  const clipped = b.add(
+    'min',
+    [b.add('max', [ids, zero], NONE), b.splat(numSegments - 1, [], 'int32')],
+    NONE,
+  );
+  const aligned = [...idShape, ...new Array(shape.length - idShape.length).fill(1)];
+  const valid = reshape(b, b.add('eq', [ids, clipped], NONE), aligned);
+  const kept = b.add('select', [valid, x, b.splat(0, [], b.nodes[x].dtype)], NONE);
+  const index = reshape(b, clipped, [...idShape, 1]);
+  return b.add('scatterAddNd', [index, kept], {
+    shape: [numSegments, ...shape.slice(idShape.length)],
+  });
 }
 
 export const INDEXING_RULES: Record<string, TraceRule> = {
@@ -35,21 +74,14 @@ export const INDEXING_RULES: Record<string, TraceRule> = {
     const ids = cast(b, indices, 'int32');
     const batch = batchDims < 0 ? batchDims + b.shape(indices).length : batchDims;
     if (batch === 0) return b.add('gather', [x, ids], { axis: at });
-    if (at !== batch) throw traceError('gather', 'is traced for axis = batchDims only');
-    return gatherBatched(b, x, ids, batch);
+    return gatherBatched(b, x, ids, at, batch);
   },
   GatherNd: (b, { params, indices }) =>
     b.add('gatherNd', [params, cast(b, indices, 'int32')], NONE),
   ScatterNd: (b, { indices, updates }, { shape }) =>
     b.add('scatterAddNd', [cast(b, indices, 'int32'), updates], { shape }),
-  UnsortedSegmentSum: (b, { x, segmentIds }, { numSegments }) => {
-    const shape = b.shape(x);
-    const ids = b.shape(segmentIds);
-    const index = reshape(b, cast(b, segmentIds, 'int32'), [...ids, 1]);
-    return b.add('scatterAddNd', [index, x], {
-      shape: [numSegments, ...shape.slice(ids.length)],
-    });
-  },
+  UnsortedSegmentSum: (b, { x, segmentIds }, { numSegments }) =>
+    segmentSum(b, x, segmentIds, numSegments),
   OneHot: (b, { indices }, { depth, onValue, offValue, dtype }) => {
     const type = dtype ?? 'int32';
     const spread = reshape(b, cast(b, indices, 'int32'), [...b.shape(indices), 1]);

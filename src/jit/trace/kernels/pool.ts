@@ -1,12 +1,11 @@
 import type { GraphBuilder } from '../../ir/builder.ts';
 import { tf } from '../../tf.ts';
 import type { TraceRule } from '../rules.ts';
-import { cast } from './elementwise.ts';
-import { pad, reshape } from './shape.ts';
+import { pad } from './shape.ts';
 
 /*
  * A pooling window is a handful of strided slices of the padded image (NHWC), combined
- * elementwise; its gradient puts each slice back where it came from.
+ * elementwise.
  */
 
 const NONE = {};
@@ -58,29 +57,6 @@ function slices(b: GraphBuilder, x: number, win: Window, fill: number): number[]
   );
 }
 
-/** The adjoint of the slice at offset (i, j): zeros between and around, then the padding cut. */
-function unslice(b: GraphBuilder, dy: number, at: readonly number[], win: Window, shape: Quad) {
-  const [n, h, w, c] = win.out;
-  const [sh, sw] = win.strides;
-  const open = reshape(b, dy, [n, h, 1, w, 1, c]);
-  const spread = pad(b, open, [0, 0, 0, 0, 0, 0], [0, 0, sh - 1, 0, sw - 1, 0]);
-  const dilated = reshape(b, spread, [n, h * sh, w * sw, c]);
-  // Of the dilated image only (h−1)·s+1 rows carry values; the rest may be cut at the end.
-  const rows = shape[1] + win.before[1] + win.after[1];
-  const cols = shape[2] + win.before[2] + win.after[2];
-  const grown = pad(
-    b,
-    dilated,
-    [0, at[0], at[1], 0],
-    [0, Math.max(0, rows - at[0] - h * sh), Math.max(0, cols - at[1] - w * sw), 0],
-  );
-  return b.add('slice', [grown], {
-    begin: [0, win.before[1], win.before[2], 0],
-    size: shape,
-    strides: [1, 1, 1, 1],
-  });
-}
-
 const sum = (b: GraphBuilder, terms: number[]) =>
   terms.reduce((s, t) => b.add('add', [s, t], NONE));
 
@@ -99,27 +75,5 @@ export const POOL_RULES: Record<string, TraceRule> = {
     const shape = b.shape(x) as Quad;
     const win = window(shape, attrs);
     return b.add('div', [sum(b, slices(b, x, win, 0)), counts(b, shape, win)], NONE);
-  },
-  MaxPoolGrad: (b, { dy, input, output }, attrs) => {
-    const shape = b.shape(input) as Quad;
-    const win = window(shape, attrs);
-    // The first maximum of a window gets the whole gradient, as on the other backends.
-    let free = b.splat(1, win.out, 'bool');
-    const parts = slices(b, input, win, Number.NEGATIVE_INFINITY).map((s, k) => {
-      const hit = b.add('and', [b.add('eq', [s, output], NONE), free], NONE);
-      free = b.add('and', [free, b.add('not', [hit], NONE)], NONE);
-      const share = b.add('mul', [dy, cast(b, hit, 'float32')], NONE);
-      return unslice(b, share, win.offsets[k], win, shape);
-    });
-    return sum(b, parts);
-  },
-  AvgPoolGrad: (b, { dy, input }, attrs) => {
-    const shape = b.shape(input) as Quad;
-    const win = window(shape, attrs);
-    const share = b.add('div', [dy, counts(b, shape, win)], NONE);
-    return sum(
-      b,
-      win.offsets.map((at) => unslice(b, share, at, win, shape)),
-    );
   },
 };

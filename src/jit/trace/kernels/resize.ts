@@ -4,7 +4,7 @@ import { transpose } from './shape.ts';
 
 /*
  * Resizing along one axis is a product with a fixed sparse matrix, so an image is resized by two
- * products and its gradient is the same with the matrices transposed.
+ * products.
  */
 
 type Quad = [number, number, number, number];
@@ -14,11 +14,11 @@ interface ResizeAttrs {
   readonly halfPixelCenters: boolean;
 }
 
-type Method = 'bilinear' | 'nearest';
+export type ResizeMethod = 'bilinear' | 'nearest';
 
 /** [to, from]: row i holds the weights with which output i mixes the inputs. */
 export function resizeMatrix(
-  method: Method,
+  method: ResizeMethod,
   from: number,
   to: number,
   { alignCorners, halfPixelCenters }: ResizeAttrs,
@@ -41,36 +41,32 @@ export function resizeMatrix(
   return matrix;
 }
 
-/** x [N, H, W, C] → [N, h, w, C] with the given matrices, transposed for the gradient. */
-function apply(b: GraphBuilder, x: number, matrices: number[], trans: boolean) {
+/** x [N, H, W, C] → [N, h, w, C] with the given matrices. */
+function apply(b: GraphBuilder, x: number, matrices: number[]) {
   const nchw = transpose(b, x, [0, 3, 1, 2]);
-  const rows = b.add('matmul', [matrices[0], nchw], { transA: trans, transB: false });
-  const both = b.add('matmul', [rows, matrices[1]], { transA: false, transB: !trans });
+  const rows = b.add('matmul', [matrices[0], nchw], { transA: false, transB: false });
+  const both = b.add('matmul', [rows, matrices[1]], { transA: false, transB: true });
   return transpose(b, both, [0, 2, 3, 1]);
 }
 
-function matrices(b: GraphBuilder, method: Method, image: Quad, size: number[], a: ResizeAttrs) {
+function matrices(
+  b: GraphBuilder,
+  method: ResizeMethod,
+  image: Quad,
+  size: number[],
+  a: ResizeAttrs,
+) {
   return [0, 1].map((i) =>
     b.const(resizeMatrix(method, image[i + 1], size[i], a), [size[i], image[i + 1]], 'float32'),
   );
 }
 
 const forward =
-  (method: Method): TraceRule =>
+  (method: ResizeMethod): TraceRule =>
   (b, { images }, attrs) =>
-    apply(b, images, matrices(b, method, b.shape(images) as Quad, attrs.size, attrs), false);
-
-const backward =
-  (method: Method): TraceRule =>
-  (b, { images, dy }, attrs) => {
-    const image = b.shape(images) as Quad;
-    const size = b.shape(dy).slice(1, 3);
-    return apply(b, dy, matrices(b, method, image, size, attrs), true);
-  };
+    apply(b, images, matrices(b, method, b.shape(images) as Quad, attrs.size, attrs));
 
 export const RESIZE_RULES: Record<string, TraceRule> = {
   ResizeBilinear: forward('bilinear'),
-  ResizeBilinearGrad: backward('bilinear'),
   ResizeNearestNeighbor: forward('nearest'),
-  ResizeNearestNeighborGrad: backward('nearest'),
 };

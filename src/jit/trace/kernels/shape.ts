@@ -33,6 +33,15 @@ export function pad(b: GraphBuilder, x: number, before: Dims, after: Dims, value
   return b.add('pad', [x], { before, after, value });
 }
 
+export function reverse(b: GraphBuilder, x: number, axes: Dims): number {
+  const shape = b.shape(x);
+  return b.add('slice', [x], {
+    begin: shape.map((d, i) => (axes.includes(i) ? d - 1 : 0)),
+    size: shape,
+    strides: shape.map((_, i) => (axes.includes(i) ? -1 : 1)),
+  });
+}
+
 /** Repetition along each axis, as insert-axis, broadcast, merge. */
 export function tile(b: GraphBuilder, x: number, reps: Dims): number {
   const shape = b.shape(x);
@@ -115,7 +124,6 @@ export const SHAPE_RULES: Record<string, TraceRule> = {
   },
   Transpose: (b, { x }, { perm }) => transpose(b, x, perm),
   Tile: (b, { x }, { reps }) => tile(b, x, reps),
-  BroadcastTo: (b, { x }, { shape }) => b.add('broadcast', [x], { shape }),
   Concat: (b, inputs, { axis }) => {
     const parts = Object.values(inputs);
     const positive = tf.util.parseAxisParam(axis, [...b.shape(parts[0])])[0];
@@ -173,14 +181,8 @@ export const SHAPE_RULES: Record<string, TraceRule> = {
     return reshape(b, part, info.finalShape);
   },
   Reverse: (b, { x }, { dims }) => {
-    const shape = b.shape(x);
-    if (shape.length === 0) return x;
-    const axes = tf.util.parseAxisParam(dims, [...shape]);
-    return b.add('slice', [x], {
-      begin: shape.map((d, i) => (axes.includes(i) ? d - 1 : 0)),
-      size: shape,
-      strides: shape.map((_, i) => (axes.includes(i) ? -1 : 1)),
-    });
+    const shape = [...b.shape(x)];
+    return shape.length === 0 ? x : reverse(b, x, tf.util.parseAxisParam(dims, shape));
   },
   PadV2: (b, { x }, { paddings, constantValue }) =>
     pad(

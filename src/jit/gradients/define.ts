@@ -1,0 +1,48 @@
+import { type Tensor, tf } from '../tf.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: attribute types differ per kernel
+type Attrs = any;
+
+export interface GradientRule {
+  /** Names of the inputs, and positions of the outputs, that the gradient needs. */
+  readonly inputs?: readonly string[];
+  readonly outputs?: readonly boolean[];
+  /** `dy` per output and what was saved (inputs first) → the gradient of each named input. */
+  readonly gradient: (
+    dy: Tensor[],
+    saved: Tensor[],
+    attrs: Attrs,
+  ) => Readonly<Record<string, () => Tensor>>;
+}
+
+export type GradientRules = Readonly<Record<string, GradientRule>>;
+
+/** Puts rules into TensorFlow.js' registry, in place of its own where it has one. */
+export function defineGradients(rules: GradientRules): void {
+  for (const [kernelName, rule] of Object.entries(rules)) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [...(rule.inputs ?? [])],
+      outputsToSave: [...(rule.outputs ?? [])],
+      gradFunc: (dy, saved, attrs) =>
+        ({ ...rule.gradient(Array.isArray(dy) ? dy : [dy], saved, attrs) }) as never,
+    });
+  }
+}
+
+/**
+ * The gradients of a kernel by differentiating an equal composition of other ops, which is then
+ * differentiable as often as they are. Inside a trace the repeated forward part costs nothing:
+ * what is equal is computed once and what is not needed is dropped.
+ */
+export function throughComposition(
+  compose: (...xs: Tensor[]) => Tensor,
+  xs: Tensor[],
+  dy: Tensor,
+): (() => Tensor)[] {
+  let grads: Tensor[] | undefined;
+  return xs.map((_, i) => () => {
+    grads ??= tf.engine().gradients(() => compose(...xs), xs, dy, true).grads;
+    return grads[i] ?? tf.zerosLike(xs[i]);
+  });
+}
