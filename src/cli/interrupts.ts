@@ -4,20 +4,22 @@
  */
 export async function withInterrupts<T>(fn: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
+  const abort = () => controller.abort();
+  let pressed = 0;
+  // A worker's parent passes a stop on as SIGTERM, beside the SIGINT of the shared terminal: only
+  // a repeated SIGINT is the user's impatience.
+  const press = () => {
+    if (++pressed > 1) process.exit(130);
+    abort();
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
-  process.on('disconnect', stopQuietly);
-  function stopQuietly(): void {
-    controller.abort();
-  }
+  // 'disconnect': this is a worker whose parent has gone.
+  const others = ['SIGTERM', 'SIGHUP', 'disconnect'] as const;
+  process.on('SIGINT', press);
+  for (const event of others) process.on(event, abort);
   try {
     return await fn(controller.signal);
   } finally {
-    for (const signal of signals) process.off(signal, stop);
-    process.off('disconnect', stopQuietly);
+    process.off('SIGINT', press);
+    for (const event of others) process.off(event, abort);
   }
 }

@@ -26,6 +26,8 @@ export interface ToyOptions {
   readonly fresh?: boolean;
   /** Insists on a checkpoint to resume from; resuming itself is automatic. */
   readonly resume?: boolean;
+  /** Seconds between checkpoints. Default 30. */
+  readonly checkpointSeconds?: number;
   readonly onProgress?: (progress: Progress) => void;
   readonly onNotice?: (text: string) => void;
   /** Stops after the current iteration, with a checkpoint. */
@@ -111,6 +113,7 @@ async function trainAndEvaluate(
     seed,
     run,
     scalars: toyRates(config),
+    checkpointSeconds: options.checkpointSeconds,
     onProgress: options.onProgress,
     signal: options.signal,
   });

@@ -27,6 +27,11 @@ export const runCommand: Command = {
     steps: { type: 'string', value: 'N', help: 'iterations, in place of the preset’s' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     out: { type: 'string', value: 'DIR', help: 'folder of all runs (default: data/runs)' },
+    checkpoint: {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'time between checkpoints (default: 30)',
+    },
     fresh: { type: 'boolean', help: 'start over, even where a result or checkpoint exists' },
     resume: { type: 'boolean', help: 'fail unless there is a checkpoint to go on from' },
     json: JSON_OPTION,
@@ -39,6 +44,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
   const seed = args.count('seed');
   const steps = args.count('steps');
+  const checkpointSeconds = args.count('checkpoint');
   const { runToy } = await import('../../experiments/toy.ts');
   const { parseSetting } = await import('../../experiments/overrides.ts');
   const { ProgressDisplay } = await import('../../train/progress.ts');
@@ -53,6 +59,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
       ...(steps !== undefined && { steps }),
     },
     root: args.text('out'),
+    checkpointSeconds,
     fresh: args.flag('fresh'),
     resume: args.flag('resume'),
     onProgress: (progress) => {
