@@ -11,7 +11,7 @@ const cwd = mkdtempSync(join(tmpdir(), 'gibbs-session-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 const never = () => ({ cancelled: new Int32Array(1), current: 1 });
-const session = new LanguageSession(cwd, 'declare const ambient: { shown: true };', never());
+const session = new LanguageSession(cwd, never());
 beforeEach(() => session.reset());
 
 let count = 0;
@@ -88,7 +88,6 @@ describe('diagnostics over cells', () => {
     expect(
       codes('let own: number | undefined = Math.random() > 1 ? 1 : undefined; own.toFixed()'),
     ).toEqual([18048]);
-    expect(codes('ambient.shown')).toEqual([]);
   });
 
   it('report syntax errors alone, within the cell', () => {
@@ -141,6 +140,21 @@ describe('diagnostics over cells', () => {
     expect(codes('tslab.display.html("<b>"); tslab.newDisplay().text("a");')).toEqual([]);
     expect(codes('tslab.display.html(3)')).toEqual([2345]);
   });
+
+  it('know what the kernel provides, until a cell takes the name', () => {
+    expect(codes('display.html("<b>"); const line = await readline("?"); line.trim();')).toEqual(
+      [],
+    );
+    expect(codes('const bar = display.progress(10); bar.step(); prompt("name").length;')).toEqual(
+      [],
+    );
+    expect(codes('comms.open("target").send({ a: 1 })')).toEqual([]);
+    expect(codes('display.html(3)')).toEqual([2345]);
+    expect(codes('const display = 5; display.toFixed()')).toEqual([]);
+    expect(matches('disp')[0]).toBe('display');
+    run('const display = 5;');
+    expect(codes('display.html("a")')).toEqual([2339]);
+  });
 });
 
 describe('tsconfig.json', () => {
@@ -160,7 +174,7 @@ describe('tsconfig.json', () => {
     );
     mkdirSync(join(dir, 'lib'), { recursive: true });
     writeFileSync(join(dir, 'lib/a.ts'), 'export const a = 1;');
-    const s = new LanguageSession(dir, '', never());
+    const s = new LanguageSession(dir, never());
     expect(check(s, 'const x: string = null; const u = 1; await 1;')).toEqual([]);
     expect(check(s, 'import { a } from "#lib/a"; a.toFixed()')).toEqual([]);
     expect(check(s, 'import { a } from "#lib/a"; a.nothing')).toEqual([2339]);
@@ -169,7 +183,6 @@ describe('tsconfig.json', () => {
   it('that cannot be read is named, and defaults hold', () => {
     const s = new LanguageSession(
       folder('broken', '{ "compilerOptions": { "target": "es1999" } }'),
-      '',
       never(),
     );
     expect(s.project.problem).toMatch(/tsconfig\.json.*target/s);

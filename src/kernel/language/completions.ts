@@ -77,7 +77,7 @@ function addBindings(session: LanguageSession, into: Map<string, Candidate>, sta
   for (const { name, kind } of session.bindings()) {
     into.set(name, { name, text: name, type: kindOf(kind), start, rank: NEAREST });
   }
-  for (const name of into.keys()) if (name.startsWith('gibbs-cell')) into.delete(name);
+  for (const name of into.keys()) if (name.startsWith('gibbs-')) into.delete(name);
 }
 
 /** Exact case first, then TypeScript's order (nearest scope first), underscores last. */

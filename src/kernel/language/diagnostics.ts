@@ -67,5 +67,5 @@ function wording(cell: OpenCell, d: ts.Diagnostic): string {
 
 /** `import("…/gibbs-cell-3").Model` is `Model` to whoever wrote the cell. */
 export function withoutModules(text: string): string {
-  return text.replace(/(?:typeof )?import\("[^"]*gibbs-cell[^"]*"\)\.?/g, '');
+  return text.replace(/(?:typeof )?import\("[^"]*gibbs-(?:cell|predefined|tslab)[^"]*"\)\.?/g, '');
 }

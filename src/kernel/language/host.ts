@@ -130,7 +130,7 @@ function createResolver(cwd: string, host: CellHost, options: ts.CompilerOptions
 
   const virtual = (name: string, from: string): string | undefined => {
     if (name === 'tslab') return host.path('gibbs-tslab.d.mts');
-    if (!name.startsWith('./gibbs-cell') || dirname(from) !== cwd) return undefined;
+    if (!name.startsWith('./gibbs-') || dirname(from) !== cwd) return undefined;
     const stem = basename(name, '.mjs');
     return [`${stem}.d.mts`, `${stem}.mts`].map(host.path).find((f) => host.text(f) !== undefined);
   };

@@ -117,6 +117,7 @@ function sourceOf(
     }
     return { where: 'this cell', text: node ? withComment(node, file) : cell.code };
   }
+  if (/gibbs-predefined/.test(definition.fileName)) return undefined;
   const where = `${relative(program?.getCurrentDirectory() ?? '', file.fileName)}:${
     file.getLineAndCharacterOfPosition(definition.textSpan.start).line + 1
   }`;

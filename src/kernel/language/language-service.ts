@@ -16,8 +16,6 @@ import {
 export interface LanguageServiceOptions {
   /** Folder of the notebook: relative imports, `node_modules` and tsconfig.json are found from it. */
   readonly cwd: string;
-  /** Declarations every cell sees without importing, as the text of a `.d.ts` file. */
-  readonly ambient?: string;
   /** Told of every internal failure (a log's business); questions are answered all the same. */
   readonly onFailure?: (message: string) => void;
 }
@@ -39,8 +37,8 @@ export interface LanguageService {
   diagnostics(code: string, options?: DiagnosticsOptions): Promise<Diagnostic[]>;
   /** What can stand at UTF-16 `offset` of `code`. Never rejects. */
   complete(code: string, offset: number): Promise<Completions>;
-  /** Markdown about what stands at UTF-16 `offset`, or null. Never rejects. */
-  inspect(code: string, offset: number, level?: 0 | 1): Promise<string | null>;
+  /** Markdown about what stands at UTF-16 `offset`, at level 1 with its source; or null. */
+  inspect(code: string, offset: number, level?: number): Promise<string | null>;
   /** Whether `code` can be run as it stands; answered at once, without the thread. */
   isComplete(code: string): Completeness;
   /** Ends the thread; open questions are answered with nothing found. */
@@ -75,7 +73,7 @@ export function createLanguageService(options: LanguageServiceOptions): Language
   let worker: Worker | undefined = start();
 
   function start(): Worker {
-    const setup: WorkerSetup = { cwd: options.cwd, ambient: options.ambient ?? '', cancelled };
+    const setup: WorkerSetup = { cwd: options.cwd, cancelled };
     const thread = startThread(setup);
     thread.unref();
     thread.on('message', (reply: Reply) => {
@@ -183,7 +181,11 @@ export function createLanguageService(options: LanguageServiceOptions): Language
       return ask({ kind: 'complete', code, offset }, nothing, 'complete');
     },
     inspect(code, offset, level = 0) {
-      return ask<string | null>({ kind: 'inspect', code, offset, level }, null, 'inspect');
+      return ask<string | null>(
+        { kind: 'inspect', code, offset, level: level > 0 ? 1 : 0 },
+        null,
+        'inspect',
+      );
     },
     isComplete,
     dispose() {

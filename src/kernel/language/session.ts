@@ -2,8 +2,8 @@ import ts from 'typescript';
 import { type Binding, identifiers, topLevelBindings } from './bindings.ts';
 import { type Cancellation, type CellHost, createCellHost } from './host.ts';
 import { parseCell } from './parse.ts';
+import { PREDEFINED_NAMES, predefinedDeclarations, tslabDeclarations } from './predefined.ts';
 import { loadProject, type Project } from './project.ts';
-import { TSLAB_DECLARATIONS } from './tslab-module.ts';
 import type { ExecutedCell } from './types.ts';
 
 /** A name that executed cells have left behind, and where it came from. */
@@ -23,6 +23,8 @@ export interface OpenCell {
 }
 
 const CURRENT = 'gibbs-cell';
+/** The module of the names that the kernel itself provides. */
+const PREDEFINED = 'gibbs-predefined';
 
 /**
  * All executed cells, and the one under question, over one language service.
@@ -39,15 +41,11 @@ export class LanguageSession {
   readonly #host: CellHost;
   readonly #names = new Map<string, SessionBinding>();
   readonly #cells = new Map<string, ExecutedCell>();
-  readonly #ambient: string;
   #open: OpenCell | undefined;
 
-  /** `ambient`: declarations that every cell sees, e.g. of the kernel's globals. */
-  constructor(cwd: string, ambient: string, cancellation: Cancellation) {
+  constructor(cwd: string, cancellation: Cancellation) {
     this.project = loadProject(cwd);
-    const roots = [`${CURRENT}.mts`, 'gibbs-ambient.d.ts'];
-    this.#host = createCellHost(cwd, this.project, roots, cancellation);
-    this.#ambient = ambient;
+    this.#host = createCellHost(cwd, this.project, [`${CURRENT}.mts`], cancellation);
     const registry = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames, cwd);
     // A package that one cell imports and the next does not must not be parsed again for the third.
     const keeping: ts.DocumentRegistry = {
@@ -64,8 +62,13 @@ export class LanguageSession {
     this.#names.clear();
     this.#cells.clear();
     this.#host.clear();
-    this.#host.write('gibbs-ambient.d.ts', this.#ambient);
-    this.#host.write('gibbs-tslab.d.mts', TSLAB_DECLARATIONS);
+    this.#host.write('gibbs-tslab.d.mts', tslabDeclarations());
+    this.#host.write(`${PREDEFINED}.d.mts`, predefinedDeclarations());
+    for (const [name, kind] of PREDEFINED_NAMES) {
+      const cell = { cellId: '', code: '', executionCount: 0 };
+      const binding = { name, kind, form: 'fixed', exported: true } as const;
+      this.#names.set(name, { ...binding, cell, module: PREDEFINED });
+    }
     this.#open = undefined;
     this.open('');
   }

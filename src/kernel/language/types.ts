@@ -24,10 +24,10 @@ export interface CompletionType {
 
 /** Every match replaces the text between `start` and `end` (UTF-16 offsets). */
 export interface Completions {
-  readonly matches: readonly string[];
+  readonly matches: string[];
   readonly start: number;
   readonly end: number;
-  readonly types: readonly CompletionType[];
+  readonly types: CompletionType[];
 }
 
 /** `indent` is what the next line should begin with; empty unless `status` is `'incomplete'`. */
@@ -65,7 +65,6 @@ export type Reply =
 /** What the thread is started with. `cancelled[0]` is the id of the request to give up. */
 export interface WorkerSetup {
   readonly cwd: string;
-  readonly ambient: string;
   readonly cancelled: Int32Array;
 }
 

@@ -10,7 +10,7 @@ import { CANCELLED, type Diagnostic, type Reply, type Request, type WorkerSetup 
 /** The thread of the language service: answers one request after the other. */
 function serve(port: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
   const cancellation: Cancellation = { cancelled: setup.cancelled, current: 0 };
-  const session = new LanguageSession(setup.cwd, setup.ambient, cancellation);
+  const session = new LanguageSession(setup.cwd, cancellation);
   let problem = session.project.problem;
 
   const answer = (request: Request): unknown => {
