@@ -1,4 +1,3 @@
-import { ShapeError } from '../core/errors.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NetworkSpec } from '../models/network.ts';
@@ -75,22 +74,27 @@ export function player<N extends string>(config: PlayerConfig<N>): Player<N> {
         ['running_mean', 'running_var'].map((s) => [`${k}.${s}`, allBuffers[`${k}.${s}`]]),
       ),
     );
-  // Norms that run come first, so that the idle rest passes through a step as one piece.
-  const running = flatLayout(shapesOf(statisticsOf(norms)));
+  // Norms that run come first, network by network, so that the idle rest stays one piece.
+  const running = names.map((n) =>
+    flatLayout(shapesOf(statisticsOf(norms.filter((k) => k.startsWith(`${n}.`))))),
+  );
   const buffers = flatLayout(shapesOf(statisticsOf([...norms, ...idle])));
+  const idleTotal = buffers.total - running.reduce((sum, r) => sum + r.total, 0);
   const optimiser = adam(config.adam);
   const hasNorms = buffers.total > 0;
 
-  const averageStatistics = (old: Tensor, passes: readonly Tensor[]): Tensor => {
-    const keep = 1 - BATCH_NORM_MOMENTUM;
-    const [active, rest] =
-      idle.length === 0 ? [old] : tf.split(old, [running.total, buffers.total - running.total], 0);
-    let value: Tensor = tf.mul(active, keep ** passes.length);
-    passes.forEach((pass, i) => {
-      const weight = BATCH_NORM_MOMENTUM * keep ** (passes.length - 1 - i);
-      value = tf.add(value, tf.mul(pass, weight));
+  /** New running statistics: each network has its own passes, in its own piece of the vector. */
+  const averageStatistics = (old: Tensor, passes: readonly Passes[]): Tensor => {
+    const sizes = [...running.map((r) => r.total), idleTotal].filter((size) => size > 0);
+    const pieces: Tensor[] = sizes.length === 1 ? [old] : tf.split(old, sizes, 0);
+    const next: Tensor[] = [];
+    running.forEach((part, i) => {
+      if (part.total === 0) return;
+      const flat = passes[i].map((p) => packTensors(part, prefixed(p, `${names[i]}.`)));
+      next.push(averageIn(pieces[next.length], flat));
     });
-    return rest === undefined ? value : tf.concat([value, rest]);
+    if (idleTotal > 0) next.push(pieces[next.length]);
+    return next.length === 1 ? next[0] : tf.concat(next);
   };
 
   return {
@@ -120,26 +124,16 @@ export function player<N extends string>(config: PlayerConfig<N>): Player<N> {
     },
     update(state, gradient, passes) {
       const next = optimiser.step(state.adam, state.params, gradient);
-      const lists = names.map((n) => passes?.[n] ?? []);
-      const count = Math.max(0, ...lists.map((l) => l.length));
-      const flat = Array.from({ length: count }, (_, i) =>
-        packTensors(
-          running,
-          Object.assign({}, ...names.map((n, j) => prefixed(passOf(n, lists[j], i), `${n}.`))),
-        ),
-      );
+      const lists: Passes[] = names.map((n) => passes?.[n] ?? []);
+      const counts = [
+        ...names.flatMap((_, i) => specs[i].norms.map(() => lists[i].length)),
+        ...idle.map(() => 0),
+      ];
       return {
         params: next.params,
         adam: next.state,
-        ...(state.buffers && {
-          buffers: count === 0 ? state.buffers : averageStatistics(state.buffers, flat),
-        }),
-        ...(state.batches && {
-          batches: tf.add(
-            state.batches,
-            tf.tensor1d([...norms.map(() => count), ...idle.map(() => 0)]),
-          ),
-        }),
+        ...(state.buffers && { buffers: averageStatistics(state.buffers, lists) }),
+        ...(state.batches && { batches: tf.add(state.batches, tf.tensor1d(counts)) }),
         ...(config.ema !== undefined &&
           state.ema && { ema: emaStep(config.ema, state.ema, next.params) }),
       };
@@ -189,9 +183,14 @@ export function player<N extends string>(config: PlayerConfig<N>): Player<N> {
   };
 }
 
-function passOf(network: string, passes: Passes, i: number): Readonly<Record<string, Tensor>> {
-  if (i < passes.length) return passes[i];
-  throw new ShapeError(
-    `player: '${network}' collected statistics of ${passes.length} passes, another network of more; collect as many for each`,
-  );
+/** Averages the statistics of successive passes in: r ← (1−μ)·r + μ·batch for each. */
+function averageIn(old: Tensor, passes: readonly Tensor[]): Tensor {
+  if (passes.length === 0) return old;
+  const keep = 1 - BATCH_NORM_MOMENTUM;
+  let value: Tensor = tf.mul(old, keep ** passes.length);
+  passes.forEach((pass, i) => {
+    const weight = BATCH_NORM_MOMENTUM * keep ** (passes.length - 1 - i);
+    value = tf.add(value, tf.mul(pass, weight));
+  });
+  return value;
 }
