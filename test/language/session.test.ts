@@ -29,7 +29,7 @@ describe('diagnostics over cells', () => {
     expect(diagnose(session, session.open(code))).toEqual([
       {
         code: 2322,
-        severity: 'error',
+        category: 'error',
         message: "Type 'number' is not assignable to type 'string'.",
         start: 20,
         end: 21,

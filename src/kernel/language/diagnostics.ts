@@ -49,7 +49,7 @@ function report(cell: OpenCell, d: ts.Diagnostic, message: string): Diagnostic {
   const end = Math.min(start + (d.length ?? 0), limit);
   return {
     code: d.code,
-    severity: d.category === ts.DiagnosticCategory.Error ? 'error' : 'warning',
+    category: d.category === ts.DiagnosticCategory.Error ? 'error' : 'warning',
     message,
     start,
     end,

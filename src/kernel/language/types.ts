@@ -2,7 +2,7 @@
 export interface Diagnostic {
   /** TypeScript's number, e.g. 2322. */
   readonly code: number;
-  readonly severity: 'error' | 'warning';
+  readonly category: 'error' | 'warning';
   /** May span several lines: the first says what is wrong, the others why. */
   readonly message: string;
   /** UTF-16 offsets in the cell, `start <= end`. */

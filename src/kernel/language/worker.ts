@@ -53,7 +53,7 @@ function serve(port: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
 
 const warning = (message: string): Diagnostic => ({
   code: 0,
-  severity: 'warning',
+  category: 'warning',
   message,
   start: 0,
   end: 0,
