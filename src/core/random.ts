@@ -101,9 +101,9 @@ export function permutation(key: Key, n: number): Int32Array {
   return out;
 }
 
-/** Blocks made at once: enough to amortise the call, little waste for short draws. */
+/** Blocks made at once: doubled up to a bound, so that a draw makes at most twice what it uses. */
 const FIRST_BLOCKS = 16;
-const MORE_BLOCKS = 1024;
+const MOST_BLOCKS = 1024;
 
 /** The words of one draw in order. */
 class Words {
@@ -136,7 +136,9 @@ class Words {
   }
 
   #refill(): void {
-    if (this.#block === FIRST_BLOCKS) this.#buffer = new Uint32Array(4 * MORE_BLOCKS);
+    if (this.#block > 0 && this.#buffer.length < 4 * MOST_BLOCKS) {
+      this.#buffer = new Uint32Array(2 * this.#buffer.length);
+    }
     const blocks = this.#buffer.length / 4;
     if (this.#block + blocks > 2 ** 32) {
       throw new ConfigError('random: one draw is limited to 2^34 words; use several steps');
