@@ -1,11 +1,12 @@
+import { BROADCAST_GRADIENTS } from './gradients/broadcast.ts';
 import { CONV_GRADIENTS } from './gradients/conv.ts';
 import { defineGradients } from './gradients/define.ts';
-import { FROM_INPUT_GRADIENTS } from './gradients/from-inputs.ts';
 import { IMAGE_GRADIENTS } from './gradients/image.ts';
 import { INDEXING_GRADIENTS } from './gradients/indexing.ts';
 import { PIECEWISE_GRADIENTS } from './gradients/piecewise.ts';
 import { defineEinsumGradient, PRODUCT_GRADIENTS } from './gradients/products.ts';
 import { SHAPE_GRADIENTS } from './gradients/shape.ts';
+import { orderTape } from './gradients/tape.ts';
 
 let registered = false;
 
@@ -17,12 +18,13 @@ let registered = false;
 export function registerMissingGradients(): void {
   if (registered) return;
   registered = true;
+  orderTape();
   defineGradients(PIECEWISE_GRADIENTS);
+  defineGradients(BROADCAST_GRADIENTS);
   defineGradients(CONV_GRADIENTS);
   defineGradients(IMAGE_GRADIENTS);
   defineGradients(INDEXING_GRADIENTS);
   defineGradients(SHAPE_GRADIENTS);
   defineGradients(PRODUCT_GRADIENTS);
-  defineGradients(FROM_INPUT_GRADIENTS);
   defineEinsumGradient();
 }

@@ -65,7 +65,13 @@ export const ELEMENTWISE_LOWERING: LoweringRules<
   not: direct('Not'),
   isNan: direct('IsNaN'),
   isInf: direct('IsInf'),
-  select: direct('Where'),
+  select: (e, node) => {
+    const [c, a, b] = node.inputs.map((i) => e.name(i));
+    if (node.dtype !== 'bool') return e.op('Where', [c, a, b]);
+    // ONNX Runtime has no Where for bool on the CPU.
+    const taken = e.op('And', [c, a]);
+    return e.op('Or', [taken, e.op('And', [e.op('Not', [c]), b])]);
+  },
   ne: (e, node) => e.op('Not', [e.op('Equal', [e.operand(node, 0), e.operand(node, 1)])]),
   square: (e, node) => e.op('Mul', [e.operand(node, 0), e.operand(node, 0)]),
   rsqrt: (e, node) => e.op('Reciprocal', [e.op('Sqrt', [e.operand(node, 0)])]),

@@ -1,0 +1,48 @@
+import { type Tensor, tf } from '../tf.ts';
+
+interface TapeNode {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: readonly Tensor[];
+}
+
+interface Taping {
+  state: { activeTape: TapeNode[] };
+  addTapeNode(
+    name: string,
+    inputs: Record<string, Tensor>,
+    outputs: Tensor[],
+    gradient: unknown,
+    saved: Tensor[],
+    attrs: object,
+  ): void;
+}
+
+/**
+ * Makes what a gradient saved of its op's OUTPUT differentiable. TensorFlow.js saves a clone, and
+ * the clone enters the tape before the op whose output it copies; a walk along the tape then takes
+ * it for a constant, and a second derivative silently loses what flows through it: that of exp, of
+ * sigmoid and of x^y in y would be 0, that of logSoftmax wrong. Here the clone is put behind the
+ * op. This covers every registered gradient and `tf.customGrad`.
+ */
+export function orderTape(): void {
+  const engine = tf.engine() as unknown as Taping;
+  const addTapeNode = engine.addTapeNode;
+  engine.addTapeNode = function (this: Taping, ...args: Parameters<Taping['addTapeNode']>) {
+    addTapeNode.apply(this, args);
+    const [, , outputs, , saved] = args;
+    if (saved.length > 0) moveClonesBehind(this.state.activeTape, outputs, saved);
+  };
+}
+
+/** The op is the last node; the clones of its outputs lie among those just before it. */
+function moveClonesBehind(tape: TapeNode[], outputs: Tensor[], saved: Tensor[]): void {
+  const made = new Set(outputs.map(({ id }) => id));
+  const wanted = new Set(saved.map(({ id }) => id));
+  const late: TapeNode[] = [];
+  for (let i = tape.length - 2; i >= 0 && wanted.size > 0; i--) {
+    const { inputs, outputs: copies } = tape[i];
+    if (!wanted.delete(copies[0].id)) continue;
+    if (made.has(inputs['x']?.id)) late.push(...tape.splice(i, 1));
+  }
+  tape.push(...late);
+}

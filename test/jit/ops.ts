@@ -1,0 +1,5 @@
+import { ELEMENTWISE } from './ops/elementwise.ts';
+import type { Entry } from './sample.ts';
+
+/** One entry per TensorFlow.js op, or variant of one, that the engine traces. */
+export const OPS: readonly Entry[] = [...ELEMENTWISE];
