@@ -27,7 +27,10 @@ export interface DiagnosticsOptions {
   readonly signal?: AbortSignal;
 }
 
-/** TypeScript's knowledge of the cells of one notebook, in a thread of its own. */
+/**
+ * TypeScript's knowledge of the cells of one notebook, in a thread of its own. What the kernel gives
+ * to every cell (`display`, `prompt`, …; predefined.ts) it knows without being told.
+ */
 export interface LanguageService {
   /** Tells of an executed cell; later questions see its bindings. */
   update(cellId: string, code: string, executionCount: number): void;
