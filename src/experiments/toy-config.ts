@@ -43,6 +43,12 @@ export interface ToyConfig {
     /** `cosine` falls from the rates above to `finalShare` of them at the last iteration. */
     readonly schedule: 'constant' | 'cosine';
     readonly finalShare: number;
+    /** Share of the iterations, from the first, before the rates begin to fall. */
+    readonly holdShare: number;
+  };
+  readonly sampling: {
+    /** Of the generator's batch norms: see `DdaebmConfig.samplingStatistics`. */
+    readonly statistics: 'batch' | 'running';
   };
   readonly evaluation: {
     /** Samples for the numbers; the picture shows the first batch of them. */
@@ -74,7 +80,9 @@ const PAPER: ToyConfig = {
     beta2: 0.9,
     schedule: 'constant',
     finalShare: 0.1,
+    holdShare: 0,
   },
+  sampling: { statistics: 'batch' },
   evaluation: { samples: 10_000, sampleBatch: 1000, gridSize: 100, limit: 4 },
 };
 
@@ -131,6 +139,7 @@ export function toyObjective(config: ToyConfig): Ddaebm {
   return ddaebm({
     ...config.objective,
     batch: config.batch,
+    samplingStatistics: config.sampling.statistics,
     latentDim: network.latentDim,
     schedule: {
       steps: diffusion.T,
@@ -146,15 +155,16 @@ export function toyObjective(config: ToyConfig): Ddaebm {
 
 /** Learning rates of an iteration, as the scalars of the state that hold them. */
 export function toyRates(config: ToyConfig): (step: number) => Record<string, number> {
-  const { energyRate, generatorRate, schedule, finalShare } = config.optimizer;
+  const { energyRate, generatorRate, schedule, finalShare, holdShare } = config.optimizer;
+  const held = Math.floor(config.steps * holdShare);
   const rate = (top: number) =>
     schedule === 'cosine'
-      ? cosineAnnealing(top, Math.max(1, config.steps), top * finalShare)
+      ? cosineAnnealing(top, Math.max(1, config.steps - held), top * finalShare)
       : constant(top);
   const [energy, generator] = [rate(energyRate), rate(generatorRate)];
   return (step) => ({
-    'energy/adam/learningRate': energy(step),
-    'generator/adam/learningRate': generator(step),
+    'energy/adam/learningRate': energy(Math.max(0, step - held)),
+    'generator/adam/learningRate': generator(Math.max(0, step - held)),
   });
 }
 
@@ -178,6 +188,11 @@ function check(config: ToyConfig): void {
   }
   if (!['constant', 'cosine'].includes(optimizer.schedule)) {
     throw unknownName('optimizer.schedule', optimizer.schedule, ['constant', 'cosine']);
+  }
+  if (!(optimizer.holdShare >= 0 && optimizer.holdShare <= 1)) {
+    throw new ConfigError(
+      `setting 'optimizer.holdShare' must be in 0 .. 1, got ${optimizer.holdShare}`,
+    );
   }
   if (config.revision !== REVISION || config.method !== 'ddaebm') {
     throw new ConfigError("settings 'revision' and 'method' cannot be changed");

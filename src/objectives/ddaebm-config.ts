@@ -119,6 +119,14 @@ export interface DdaebmConfig extends Partial<DdaebmOptions> {
   /** Defaults: rate 1e-4, betas (0, 0.9). One Adam for the energy, one for generator and encoder. */
   readonly energyAdam?: Partial<AdamConfig>;
   readonly generatorAdam?: Partial<AdamConfig>;
+  /**
+   * Statistics of the generator's batch norms when sampling. `batch` (default): those of the
+   * samples, as the released toy script, which never leaves training mode. But a training batch
+   * mixes all levels t while a sampling batch holds one, and then the norm subtracts what the
+   * network adds for t: harmless where all levels are alike (beta from 0.01 to 0.1), ruinous where
+   * they are not. `running`: the averages over training, which hold all levels.
+   */
+  readonly samplingStatistics?: 'batch' | 'running';
   /** Decay of the parameter averages of both players. None for toys, 0.9999 for CIFAR-10. */
   readonly ema?: number;
 }
@@ -150,6 +158,7 @@ export interface ResolvedDdaebm {
   readonly energyAdam: AdamConfig;
   readonly generatorAdam: AdamConfig;
   readonly ema: number | undefined;
+  readonly samplingStatistics: 'batch' | 'running';
   /** Whether the encoder takes part at all. */
   readonly encoder: boolean;
 }
@@ -181,8 +190,14 @@ export function resolveDdaebm(config: DdaebmConfig): ResolvedDdaebm {
     energyAdam: { ...adamDefaults, ...config.energyAdam },
     generatorAdam: { ...adamDefaults, ...config.generatorAdam },
     ema: config.ema,
+    samplingStatistics: resolveStatistics(config.samplingStatistics ?? 'batch'),
     encoder: options.latent && options.divergence !== 'kl-no-entropy',
   };
+}
+
+function resolveStatistics(name: string): 'batch' | 'running' {
+  if (name === 'batch' || name === 'running') return name;
+  throw unknownName('ddaebm option samplingStatistics =', name, ['batch', 'running']);
 }
 
 function resolveOptions(config: DdaebmConfig): DdaebmOptions {

@@ -12,6 +12,7 @@ import { reverseChain } from '../diffusion/reverse.ts';
 import { stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { TimeInput } from '../models/network.ts';
+import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import {
   type DdaebmColumn,
@@ -214,9 +215,13 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     sample(state, noise) {
       const { netG } = players.generator.unpack(state.generator.params);
       const latents = tf.unstack(noise['z'], 0);
+      const mode: NormMode =
+        resolved.samplingStatistics === 'batch'
+          ? { kind: 'batch' }
+          : { kind: 'running', buffers: players.generator.running(state.generator, 'netG') };
       const predict = (xNext: Tensor, t: number) => {
         const z = options.latent ? latents[t] : tf.zerosLike(latents[t]);
-        return networks.generator.bind(netG, { levels: [t] })(xNext, z, { kind: 'batch' });
+        return networks.generator.bind(netG, { levels: [t] })(xNext, z, mode);
       };
       const states = reverseChain(
         resolved.coefficients,
