@@ -1,6 +1,14 @@
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { StoreError } from './errors.ts';
+import { DataError, StoreError } from './errors.ts';
 
 /** What to do about the operating system's refusals, by their code. */
 const ADVICE: Record<string, string> = {
@@ -28,6 +36,29 @@ export function toStoreError(error: unknown, action: string, path: string): Stor
     (code !== undefined && ADVICE[code]) || (error instanceof Error ? error.message : `${error}`);
   const suffix = code === undefined ? '' : ` (${code})`;
   return new StoreError(`cannot ${action} ${path}: ${reason}${suffix}`, { cause: error });
+}
+
+/** The error for a file that cannot be read: a DataError when there is none, else a StoreError. */
+export function toReadError(error: unknown, path: string): DataError | StoreError {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new DataError(`there is no file ${path}`, { cause: error });
+  }
+  return toStoreError(error, 'read', path);
+}
+
+/**
+ * The content of a file.
+ * @throws DataError when it does not exist; StoreError when it cannot be read.
+ */
+export function readBytes(path: string): Uint8Array {
+  try {
+    // A plain view: slice() of a Buffer would share memory instead of copying.
+    const { buffer, byteOffset, byteLength } = readFileSync(path);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  } catch (error) {
+    throw toReadError(error, path);
+  }
 }
 
 let serial = 0;

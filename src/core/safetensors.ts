@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError, ShapeError } from './errors.ts';
-import { toStoreError, writeFileAtomic } from './files.ts';
+import { toReadError, writeFileAtomic } from './files.ts';
 import { type HostTensor, hostTensor, sizeOf } from './host-tensor.ts';
 import { duplicateKey } from './json-keys.ts';
 
@@ -67,17 +67,17 @@ export function readSafetensors(bytes: Uint8Array, source = 'safetensors data'):
 
 /**
  * Reads a whole safetensors file; every tensor gets memory of its own.
- * @throws DataError when the file is truncated, the header is too long, no JSON, has a key twice,
+ * @throws DataError when there is no such file, it is truncated, the header is too long, no JSON, has a key twice,
  * an unknown dtype, a shape that does not fit its bytes, or data that overlap, leave a gap or
  * reach beyond the end.
- * @throws StoreError when the file cannot be opened or read.
+ * @throws StoreError when the file exists but cannot be read.
  */
 export function readSafetensorsFile(path: string): Safetensors {
   let fd: number;
   try {
     fd = openSync(path, 'r');
   } catch (error) {
-    throw toStoreError(error, 'open', path);
+    throw toReadError(error, path);
   }
   try {
     const size = fstatSync(fd).size;
@@ -92,7 +92,7 @@ export function readSafetensorsFile(path: string): Safetensors {
     };
     return decode({ name: path, size, read });
   } catch (error) {
-    throw error instanceof DataError ? error : toStoreError(error, 'read', path);
+    throw error instanceof DataError ? error : toReadError(error, path);
   } finally {
     closeSync(fd);
   }

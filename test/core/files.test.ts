@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { StoreError } from '../../src/core/errors.ts';
-import { toStoreError, writeFileAtomic } from '../../src/core/files.ts';
+import { DataError, StoreError } from '../../src/core/errors.ts';
+import { readBytes, toStoreError, writeFileAtomic } from '../../src/core/files.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'gibbs-files-'));
 
@@ -33,6 +33,17 @@ describe('writeFileAtomic', () => {
       /^cannot write .*absent\/a: the folder does not exist; create it first \(ENOENT\)$/,
     );
     expect(() => writeFileAtomic(join(dir, 'file', 'a'), 'x')).toThrow(/not a folder/);
+  });
+});
+
+describe('readBytes', () => {
+  it('reads, and tells a missing file from an unreadable one', () => {
+    const dir = folder();
+    writeFileSync(join(dir, 'a'), Uint8Array.of(1, 2));
+    expect([...readBytes(join(dir, 'a'))]).toEqual([1, 2]);
+    expect(() => readBytes(join(dir, 'b'))).toThrow(DataError);
+    expect(() => readBytes(join(dir, 'b'))).toThrow(/no file .*b$/);
+    expect(() => readBytes(dir)).toThrow(StoreError);
   });
 });
 

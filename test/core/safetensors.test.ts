@@ -167,7 +167,8 @@ describe('damaged safetensors', () => {
   });
 
   it('says which file is missing', () => {
-    expect(() => readSafetensorsFile('/absent/x.safetensors')).toThrow(StoreError);
+    expect(() => readSafetensorsFile('/absent/x.safetensors')).toThrow(DataError);
+    expect(() => readSafetensorsFile('/absent/x.safetensors')).toThrow(/no file \/absent/);
     expect(() => readSafetensorsFile(tmpdir())).toThrow(StoreError);
   });
 });
