@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { StoreError } from '../core/errors.ts';
 import type { ConnectionInfo } from '../kernel/protocol/connection.ts';
 
@@ -24,10 +23,7 @@ const MAX_SOCKET_PATH = 96;
 /** The end of what a kernel wrote to stderr, kept for the report of its death. */
 const STDERR_TAIL = 4000;
 
-/**
- * Starts `gibbs kernel start` on a fresh connection file, which only this user can read.
- * @throws StoreError when the process cannot be started.
- */
+/** Starts a kernel on a fresh connection file, which only this user can read. */
 export async function startKernelProcess(
   cwd: string,
   command: readonly string[] = kernelCommand(),
@@ -62,17 +58,15 @@ export async function startKernelProcess(
 /** Stands for the path of the connection file in a kernel command, as in a kernelspec. */
 export const CONNECTION_FILE = '{connection_file}';
 
-/** The command line of this package's own kernel. */
+/**
+ * The command line of this package's own kernel, as it is built: its threads need JavaScript.
+ * @throws StoreError when it is not built.
+ */
 export function kernelCommand(): string[] {
-  const start = ['kernel', 'start', '-f', CONNECTION_FILE];
-  if (!import.meta.url.endsWith('.ts')) {
-    const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-    return [process.execPath, main, ...start];
-  }
-  const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-  if (!existsSync(main)) throw new StoreError(`notebook run: ${main} is missing`);
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  return [process.execPath, '--import', loader, main, ...start];
+  const built = import.meta.url.endsWith('.ts') ? '../../dist/kernel/main.js' : '../kernel/main.js';
+  const main = fileURLToPath(new URL(built, import.meta.url));
+  if (existsSync(main)) return [process.execPath, main, CONNECTION_FILE];
+  throw new StoreError(`notebook run: ${main} is missing; build it first with \`npm run build\``);
 }
 
 async function kill(child: ChildProcess, ended: Promise<string>): Promise<void> {
