@@ -57,7 +57,9 @@ export class Executor {
   #current: Current | undefined;
   #draining = false;
   #interrupted = false;
-  language: LanguageService | undefined;
+  #language: LanguageService | undefined;
+  /** Cells that ran before the language service was there. */
+  readonly #untold: [cellId: string, code: string, count: number][] = [];
 
   constructor(io: KernelIo, history: History, user: () => UserProcess) {
     this.#io = io;
@@ -188,6 +190,15 @@ export class Executor {
     return { outcome, result: current?.result };
   }
 
+  get language(): LanguageService | undefined {
+    return this.#language;
+  }
+
+  set language(service: LanguageService | undefined) {
+    this.#language = service;
+    for (const cell of this.#untold.splice(0)) service?.update(...cell);
+  }
+
   /** Has the types checked; the error that keeps the cell from running, in `block` mode. */
   async #check(
     message: Message,
@@ -196,12 +207,16 @@ export class Executor {
     silent: boolean,
   ): Promise<ErrorContent | undefined> {
     const { language } = this;
-    if (language === undefined || silent || code.trim() === '') return undefined;
+    if (silent || code.trim() === '') return undefined;
+    if (language === undefined) {
+      this.#untold.push([`cell-${count}`, code, count]);
+      return undefined;
+    }
     const mode = typesMode(code);
     const name = `Cell [${count}]`;
     if (mode === 'block') {
       const found = await language.diagnostics(code);
-      const errors = found.filter((d) => d.severity === 'error');
+      const errors = found.filter((d) => d.category === 'error');
       if (errors.length > 0) {
         const text = diagnosticsText(name, errors).trimEnd();
         return { ename: 'TypeCheckError', evalue: errors[0].message, traceback: text.split('\n') };
@@ -286,6 +301,7 @@ export class Executor {
   /** The user process ended; a new one is starting. */
   died(reason: string): void {
     this.#text.flush();
+    this.#untold.length = 0;
     this.language?.reset();
     const lost = lostText([...this.#names]);
     this.#names.clear();

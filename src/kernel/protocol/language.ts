@@ -13,7 +13,7 @@ export function typesMode(code: string): TypesMode {
 /** Diagnostics as lines of text. */
 export function diagnosticsText(cell: string, diagnostics: readonly Diagnostic[]): string {
   return diagnostics
-    .map((d) => `${cell}:${d.line}:${d.column} - ${d.severity} TS${d.code}: ${d.message}\n`)
+    .map((d) => `${cell}:${d.line}:${d.column} - ${d.category} TS${d.code}: ${d.message}\n`)
     .join('');
 }
 

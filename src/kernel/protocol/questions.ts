@@ -1,7 +1,6 @@
 import { parseSync } from 'rolldown/utils';
 import type { LanguageService } from '../language/index.ts';
 import type { FromUser } from '../user/wire.ts';
-import { AMBIENT } from './ambient.ts';
 import type { Executor } from './executor.ts';
 import type { Content } from './message.ts';
 import type { UserProcess } from './user-process.ts';
@@ -33,7 +32,6 @@ export class Questions {
     const { createLanguageService } = await import('../language/index.ts');
     this.#language = createLanguageService({
       cwd: process.cwd(),
-      ambient: AMBIENT,
       onFailure: (message) => process.stderr.write(`[gibbs kernel] language service: ${message}\n`),
     });
     this.#executor.language = this.#language;
@@ -64,15 +62,16 @@ export class Questions {
     }
     const toCodepoints = (at: number) => [...code.slice(0, at)].length;
     const [cursor_start, cursor_end] = [toCodepoints(start), toCodepoints(end)];
-    const experimental = [...types].map(([text, type]) => ({
+    const shown = preferExactCase([...matches], code.slice(start, offset));
+    const experimental = shown.map((text) => ({
       text,
-      type,
+      type: types.get(text) ?? '',
       start: cursor_start,
       end: cursor_end,
     }));
     return {
       status: 'ok',
-      matches: [...matches],
+      matches: shown,
       cursor_start,
       cursor_end,
       metadata: { _jupyter_types_experimental: experimental },
@@ -116,6 +115,12 @@ export class Questions {
       }, RUNTIME_PATIENCE).unref();
     });
   }
+}
+
+/** Front ends narrow by what is typed: matches of another case only where there is none. */
+function preferExactCase(matches: readonly string[], prefix: string): readonly string[] {
+  const exact = matches.filter((text) => text.startsWith(prefix));
+  return exact.length > 0 ? exact : matches;
 }
 
 /** `cursor_pos` counts code points; JavaScript counts UTF-16 units. */
