@@ -6,7 +6,7 @@ import { INDEXING_GRADIENTS } from './gradients/indexing.ts';
 import { PIECEWISE_GRADIENTS } from './gradients/piecewise.ts';
 import { defineEinsumGradient, PRODUCT_GRADIENTS } from './gradients/products.ts';
 import { SHAPE_GRADIENTS } from './gradients/shape.ts';
-import { orderTape } from './gradients/tape.ts';
+import { mendTape } from './gradients/tape.ts';
 
 let registered = false;
 
@@ -18,7 +18,7 @@ let registered = false;
 export function registerMissingGradients(): void {
   if (registered) return;
   registered = true;
-  orderTape();
+  mendTape();
   defineGradients(PIECEWISE_GRADIENTS);
   defineGradients(BROADCAST_GRADIENTS);
   defineGradients(CONV_GRADIENTS);

@@ -1,5 +1,5 @@
 import { type Tensor, tf } from '../tf.ts';
-import type { GradientRules } from './define.ts';
+import { type GradientRules, throughComposition } from './define.ts';
 
 /*
  * Ops that broadcast their operands, whose gradients in TensorFlow.js come out in the shape of the
@@ -48,6 +48,18 @@ export const BROADCAST_GRADIENTS: GradientRules = {
         x: () => sumTo(dy.mul(slope), x.shape),
         alpha: () => sumTo(dy.mul(tf.minimum(x, 0)), alpha.shape),
       };
+    },
+  },
+  FusedBatchNorm: {
+    inputs: ['x', 'mean', 'variance', 'scale'],
+    gradient: ([dy], operands, { varianceEpsilon }) => {
+      const normalise = (x: Tensor, mean: Tensor, variance: Tensor, scale?: Tensor) => {
+        const y = x.sub(mean).mul(tf.rsqrt(variance.add(varianceEpsilon)));
+        return scale === undefined ? y : y.mul(scale);
+      };
+      const compose = normalise as (...xs: Tensor[]) => Tensor;
+      const [x, mean, variance, scale] = throughComposition(compose, operands, dy);
+      return { x, mean, variance, scale, offset: () => sumTo(dy, operands[1].shape) };
     },
   },
   // The leading axes of a batched product broadcast too.

@@ -40,9 +40,18 @@ export function throughComposition(
   xs: Tensor[],
   dy: Tensor,
 ): (() => Tensor)[] {
-  let grads: Tensor[] | undefined;
-  return xs.map((_, i) => () => {
-    grads ??= tf.engine().gradients(() => compose(...xs), xs, dy, true).grads;
-    return grads[i] ?? tf.zerosLike(xs[i]);
-  });
+  // One at a time: each gradient is asked for in a scope of its own, which disposes the others.
+  return xs.map((x) => () => differentiate(() => compose(...xs), x, dy));
+}
+
+function differentiate(forward: () => Tensor, x: Tensor, dy: Tensor): Tensor {
+  const { state } = tf.engine();
+  // A first-order backward pass runs with the tape stopped but still in place; an inner gradient
+  // would take it for the outermost and throw the tape away.
+  const tape = state.activeTape;
+  try {
+    return tf.engine().gradients(forward, [x], dy, true).grads[0] ?? tf.zerosLike(x);
+  } finally {
+    state.activeTape = tape;
+  }
 }

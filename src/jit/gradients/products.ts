@@ -24,7 +24,10 @@ function scanProduct(x: Tensor, axis: number, exclusive: boolean, reverse: boole
 }
 
 /** The product of all other elements along the last axis. */
-const others = (x: Tensor) => tf.cumprod(x, -1, true, false).mul(tf.cumprod(x, -1, true, true));
+function others(x: Tensor): Tensor {
+  const last = x.rank - 1;
+  return tf.cumprod(x, last, true, false).mul(tf.cumprod(x, last, true, true));
+}
 
 function prodGradient(dy: Tensor, x: Tensor, axes: number[]): Tensor {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));

@@ -84,6 +84,9 @@ export const SHAPE_GRADIENTS: GradientRules = {
       x: throughComposition((v) => mirror(v, paddings, mode === 'reflect' ? 1 : 0), [x], dy)[0],
     }),
   },
+  // Split and unstacked into one piece, the gradient is no array and TensorFlow.js' own throw.
+  SplitV: { gradient: (dys, _saved, { axis }) => ({ x: () => tf.concat(dys, axis) }) },
+  Unpack: { gradient: (dys, _saved, { axis }) => ({ value: () => tf.stack(dys, axis) }) },
   // TensorFlow.js sums slices one by one and stops at rank 4.
   Tile: {
     inputs: ['x'],

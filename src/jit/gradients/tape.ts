@@ -6,6 +6,11 @@ interface TapeNode {
 }
 
 interface Taping {
+  getTensorsForGradient(
+    name: string,
+    inputs: Record<string, Tensor>,
+    outputs: Tensor[],
+  ): (Tensor | null | undefined)[];
   state: { activeTape: TapeNode[] };
   addTapeNode(
     name: string,
@@ -17,6 +22,30 @@ interface Taping {
   ): void;
 }
 
+/** Mends two faults in how TensorFlow.js records for differentiation, for the whole process. */
+export function mendTape(): void {
+  orderTape();
+  skipAbsentOperands();
+}
+
+/**
+ * An optional operand that was left out (the scale of a batch normalisation) is neither saved nor
+ * an input to walk back through.
+ */
+function skipAbsentOperands(): void {
+  const engine = tf.engine() as unknown as Taping;
+  const { getTensorsForGradient, addTapeNode } = engine;
+  engine.getTensorsForGradient = function (this: Taping, ...args) {
+    return getTensorsForGradient.apply(this, args).filter((t) => t !== undefined && t !== null);
+  };
+  engine.addTapeNode = function (this: Taping, name, inputs, ...rest) {
+    const present = Array.isArray(inputs)
+      ? inputs
+      : Object.fromEntries(Object.entries(inputs).filter(([, t]) => t !== undefined));
+    addTapeNode.call(this, name, present, ...rest);
+  };
+}
+
 /**
  * Makes what a gradient saved of its op's OUTPUT differentiable. TensorFlow.js saves a clone, and
  * the clone enters the tape before the op whose output it copies; a walk along the tape then takes
@@ -24,9 +53,9 @@ interface Taping {
  * sigmoid and of x^y in y would be 0, that of logSoftmax wrong. Here the clone is put behind the
  * op. This covers every registered gradient and `tf.customGrad`.
  */
-export function orderTape(): void {
+function orderTape(): void {
   const engine = tf.engine() as unknown as Taping;
-  const addTapeNode = engine.addTapeNode;
+  const { addTapeNode } = engine;
   engine.addTapeNode = function (this: Taping, ...args: Parameters<Taping['addTapeNode']>) {
     addTapeNode.apply(this, args);
     const [, , outputs, , saved] = args;

@@ -94,6 +94,8 @@ export const STRUCTURE_LOWERING: LoweringRules<
     if (group !== undefined) return splitPiece(e, node, group);
     const shape = e.shapeOf(node, 0);
     const { begin, size, strides } = node.attrs;
+    // A merged slice without elements may begin anywhere, which ONNX would count from the end.
+    if (sizeOf(size) === 0) return e.op('Expand', [e.scalar(0, node.dtype), e.ints(size)]);
     const axes = shape.flatMap((d, i) =>
       begin[i] === 0 && size[i] === d && strides[i] === 1 ? [] : [i],
     );

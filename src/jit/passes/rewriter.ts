@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DType } from '../../core/host-tensor.ts';
+import { type DType, sizeOf } from '../../core/host-tensor.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { describeAttrs } from '../ir/hash.ts';
 import type { Graph, Node, Op, OpAttrs } from '../ir/ops.ts';
@@ -75,7 +75,10 @@ export class Rewriter {
 
 /** Runs every node of a graph through the rules. */
 export function rewrite(graph: Graph, rules: RewriteRules): Graph {
-  return rewriteNodes(graph, () => undefined, rules);
+  // What has no elements has no value: nothing needs to be computed for it.
+  const empty = (r: Rewriter, { op, shape, dtype }: Node) =>
+    op !== 'input' && sizeOf(shape) === 0 ? r.splat(0, shape, dtype) : undefined;
+  return rewriteNodes(graph, empty, rules);
 }
 
 /**

@@ -135,13 +135,14 @@ function sliceOfConcat(r: Rewriter, x: number, { begin, size, strides }: OpAttrs
 
 const pad: RewriteRule<'pad'> = (r, [x], { before, after, value }) => {
   if (before.every((p) => p === 0) && after.every((p) => p === 0)) return x;
-  if (r.uniform(x) !== value) return undefined;
+  if (r.uniform(x) !== value && sizeOf(r.shape(x)) > 0) return undefined;
   const shape = r.shape(x).map((d, i) => d + before[i] + after[i]);
   return r.splat(value, shape, r.dtype(x));
 };
 
 const concat: RewriteRule<'concat'> = (r, inputs, { axis }) => {
   const parts = inputs.filter((id) => r.shape(id)[axis] > 0);
+  if (parts.length === 0) return inputs[0];
   if (parts.length === 1) return parts[0];
   const value = r.uniform(parts[0]);
   if (value !== undefined && parts.every((p) => r.uniform(p) === value)) {
