@@ -43,6 +43,9 @@ export {
   toyConfig,
   toyObjective,
 } from './experiments/toy-config.ts';
+export { type DensityFigure, densityPanels } from './figures/density-panels.ts';
+export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
+export { renderPng, renderSvg } from './figures/render.ts';
 // jit: the engine
 export {
   type GradOptions,
