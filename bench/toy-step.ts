@@ -7,7 +7,7 @@ export const toyStep: Bench = {
   name: 'toy-step',
   title:
     'one DDAEBM iteration on 25 Gaussians (batch 200, T = 4; energy step with R1, then generator and encoder)',
-  iters: 40,
+  iters: 60,
   rounds: 9,
   async field(options) {
     const ours = typescriptCommand(new URL('ours/toy-step.ts', import.meta.url));
