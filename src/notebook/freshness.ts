@@ -38,14 +38,18 @@ export function notebookRoot(path: string): string {
 /** Computes what the outputs of `notebook` (in normal form) should be the outputs of, now. */
 export function freshnessOf(notebook: Notebook, path: string): Freshness {
   const root = notebookRoot(path);
-  const folder = dirname(resolve(path));
-  const code = notebook.cells.filter((cell) => cell.cell_type === 'code').map((c) => c.source);
   return {
     cells: digest(notebook.cells.map((c) => [c.cell_type, c.source, ...tagsOf(c)])),
-    sources: files(reachedSources(code, folder, root), root),
+    sources: files(notebookSources(notebook, path), root),
     data: files(namedData(notebook), root),
     lockfile: files(['package-lock.json'], root),
   };
+}
+
+/** The source files that the code of a notebook loads, relative to its root. */
+export function notebookSources(notebook: Notebook, path: string): string[] {
+  const code = notebook.cells.filter((cell) => cell.cell_type === 'code').map((c) => c.source);
+  return reachedSources(code, dirname(resolve(path)), notebookRoot(path));
 }
 
 /** Paths in `metadata.gibbs.data`, relative to the root. */

@@ -1,12 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ConfigError, InterruptedError } from '../core/errors.ts';
+import { ConfigError, InterruptedError, StoreError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
+import { unbuiltSource } from './built.ts';
 import { OutputCollector } from './collector.ts';
 import type { CodeCell, Notebook } from './document.ts';
 import { CellError } from './errors.ts';
 import { formatNotebook } from './format.ts';
-import { freshnessOf, notebookRoot, withFreshness } from './freshness.ts';
+import { freshnessOf, notebookRoot, notebookSources, withFreshness } from './freshness.ts';
 import type { ExecuteReply, KernelClient, KernelStarter } from './kernel-client.ts';
 import { normaliseNotebook } from './normalise.ts';
 import { injectParameters, type Parameters } from './parameters.ts';
@@ -53,6 +54,12 @@ export async function runNotebook(path: string, options: RunOptions): Promise<No
     );
   }
   const notebook = parametrised ? injectParameters(original, set, path) : original;
+  const unbuilt = unbuiltSource(notebookSources(notebook, path), notebookRoot(path));
+  if (unbuilt !== undefined) {
+    throw new StoreError(
+      `notebook run: ${unbuilt} has changed since the build; run \`npm run build\``,
+    );
+  }
   // Before the run: a source file saved while it goes on was not what the cells loaded.
   const fresh = parametrised ? undefined : freshnessOf(normal(notebook, path), path);
   const kernel = await options.startKernel(dirname(resolve(path)));

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { unbuiltSource } from '../../src/notebook/built.ts';
 import { moduleEdges } from '../../src/notebook/imports.ts';
 import { reachedSources } from '../../src/notebook/sources.ts';
 import { temporaryFolder } from './fixtures.ts';
@@ -72,5 +73,24 @@ describe('moduleEdges', () => {
       { specifier: 'a', names: ['default', 'x'] },
       { specifier: 'b', names: 'all' },
     ]);
+  });
+});
+
+describe('the build of the sources', () => {
+  const built = (path: string, content: string | undefined) =>
+    put(`dist/${path}.js.map`, JSON.stringify({ sourcesContent: [content] }));
+
+  it('is not asked for where nothing is built', () => {
+    expect(unbuiltSource(TOY, root)).toBeUndefined();
+  });
+
+  it('must be that of the present text', () => {
+    put('dist/index.js', '');
+    expect(unbuiltSource(['src/core/b.ts'], root)).toBe('src/core/b.ts');
+    built('core/b', 'export const b = 1;');
+    expect(unbuiltSource(['src/core/b.ts', 'src/figures/table.json'], root)).toBeUndefined();
+    built('core/b', 'export const b = 2;');
+    expect(unbuiltSource(['src/core/b.ts'], root)).toBe('src/core/b.ts');
+    expect(unbuiltSource(['notebooks/local.ts'], root)).toBeUndefined();
   });
 });
