@@ -3,14 +3,14 @@ import type { Comparison, GoldenCase } from '../golden-case.ts';
 import type { GoldenFile } from '../golden-file.ts';
 
 /** Independent batches; their spread gives the standard error of every statistic. */
-const BATCHES = 20;
+const BATCHES = 50;
 
 /**
  * Both runs fluctuate, so a difference is measured in its standard error: that of one run, from the
- * spread of 20 batches of ours (which counts stratification), times sqrt 2. |t| > 8 with 19 degrees
- * of freedom has probability 2e-7.
+ * spread of 50 batches of ours (which counts stratification), times sqrt 2. |t| > 6 with 49 degrees
+ * of freedom has probability 2e-7, and a file holds about 300 of them.
  */
-const LARGEST_T = 8;
+const LARGEST_T = 6;
 
 interface Points {
   readonly x: Float64Array;
