@@ -52,7 +52,7 @@ export interface OpenRunOptions extends RunIdentity {
   readonly fresh?: boolean;
   /** Insists that there is something to resume (without it, resuming is automatic). */
   readonly resume?: boolean;
-  /** Told to the user: a damaged checkpoint, metrics cut off. */
+  /** Told to the user: where the run resumes, a damaged checkpoint, metrics cut off. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -60,6 +60,9 @@ const RESULT = 'result.json';
 const METRICS = 'metrics.jsonl';
 const CONFIG = 'config.json';
 const LOCK = 'lock';
+
+/** Temporary files that a killed process left behind. */
+const TORN = /^\..+\.tmp$/;
 
 /** JSON with sorted keys: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
@@ -124,7 +127,7 @@ export class RunFolder implements TrainingRun {
     makeFolder(folder);
     const lock = LockFile.acquire(join(folder, LOCK), `run ${key}`);
     try {
-      if (options.fresh) empty(folder);
+      removeFrom(folder, (name) => (options.fresh ? !name.startsWith(LOCK) : TORN.test(name)));
       const run = new RunFolder(options, lock);
       run.#describe();
       return run;
@@ -137,6 +140,7 @@ export class RunFolder implements TrainingRun {
   restore(template: HostState): Checkpoint | undefined {
     const found = readLatestCheckpoint(this.folder, template, this.#notice);
     this.#cutMetrics(found?.metricsBytes ?? 0);
+    if (found && found.step > 0) this.#notice(`resuming at iteration ${found.step}`);
     return found;
   }
 
@@ -215,12 +219,12 @@ export class RunFolder implements TrainingRun {
   }
 }
 
-function empty(folder: string): void {
+function removeFrom(folder: string, unwanted: (name: string) => boolean): void {
   try {
-    for (const name of readdirSync(folder)) {
-      if (!name.startsWith(LOCK)) rmSync(join(folder, name), { recursive: true, force: true });
+    for (const name of readdirSync(folder).filter(unwanted)) {
+      rmSync(join(folder, name), { recursive: true, force: true });
     }
   } catch (error) {
-    throw toStoreError(error, 'empty', folder);
+    throw toStoreError(error, 'clean', folder);
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sizeOfPng, textsOf } from '../../src/figures/png.ts';
 import { provenanceOf } from '../../src/figures/render.ts';
+import { checkpointFiles } from '../../src/train/checkpoint.ts';
 import { gibbs, startGibbs } from '../cli/gibbs.ts';
 
 let root: string;
@@ -17,6 +18,17 @@ const toy = (out: string, ...more: string[]) => [
   ...['run', 'toy', '--preset', 'smoke', '--steps', '240', '--json', '--out', join(root, out)],
   ...['--checkpoint', '0', ...more],
 ];
+
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+/** The iteration of the newest checkpoint of the only run below `out`; 0 without any. */
+function latestStep(out: string): number {
+  const runs = join(root, out, 'toy');
+  const [folder] = existsSync(runs) ? readdirSync(runs) : [];
+  return folder === undefined
+    ? 0
+    : Number(checkpointFiles(join(runs, folder))[0]?.slice(11, 20) ?? 0);
+}
 
 const metricsOf = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8');
 
@@ -41,29 +53,25 @@ describe('a toy run', () => {
   });
 
   it('killed again and again, ends with the same bits', async () => {
-    let kills = 0;
-    for (let attempt = 0; attempt < 40; attempt++) {
+    // Iterations to let pass before each kill; 0: while it still compiles.
+    for (const passed of [0, 1, 17, 44, 2, 0, 31, 8]) {
+      const before = latestStep('killed');
       const run = startGibbs(toy('killed'));
       await run.saw(/compiling/);
-      // From before the first iteration to somewhere in the middle, different each time.
-      const patience = 150 + ((attempt * 373) % 1100);
-      const timer = setTimeout(() => run.child.kill('SIGKILL'), patience);
-      const { signal, code, stdout, stderr } = await run.finished;
-      clearTimeout(timer);
-      if (signal === 'SIGKILL') {
-        kills++;
-        continue;
-      }
-      expect({ code, error: stderr.match(/gibbs:.*/)?.[0] }).toEqual({ code: 0, error: undefined });
-      const result = JSON.parse(stdout);
-      expect(result.checksum).toBe(whole.checksum);
-      expect(result.metrics).toEqual(whole.metrics);
-      expect(metricsOf(result.folder)).toBe(metricsOf(whole.folder));
-      expect(readdirSync(result.folder).filter((name) => name.startsWith('lock'))).toEqual([]);
-      expect(kills).toBeGreaterThanOrEqual(3);
-      return;
+      while (latestStep('killed') < before + passed && run.child.exitCode === null) await pause(2);
+      // Somewhere within the next iteration or two: drawing, computing, writing a checkpoint.
+      await pause((passed * 7) % 23);
+      run.child.kill('SIGKILL');
+      expect((await run.finished).signal).toBe('SIGKILL');
     }
-    throw new Error(`no attempt of 40 came to its end`);
+    const { code, stdout, stderr } = await gibbs(toy('killed'));
+    expect({ code, error: stderr.match(/gibbs:.*/)?.[0] }).toEqual({ code: 0, error: undefined });
+    expect(stderr).toMatch(/resuming at iteration 1\d\d/);
+    const result = JSON.parse(stdout);
+    expect(result.checksum).toBe(whole.checksum);
+    expect(result.metrics).toEqual(whole.metrics);
+    expect(metricsOf(result.folder)).toBe(metricsOf(whole.folder));
+    expect(readdirSync(result.folder).filter((name) => name.startsWith('lock'))).toEqual([]);
   });
 
   it('stopped by Ctrl-C writes a checkpoint, exits with 130 and goes on later', async () => {
@@ -76,6 +84,7 @@ describe('a toy run', () => {
     expect(Number(step)).toBeGreaterThan(0);
     const rest = await gibbs(toy('stopped', '--resume'));
     expect(JSON.parse(rest.stdout).checksum).toBe(whole.checksum);
+    expect(rest.stderr).toContain(`resuming at iteration ${step}`);
   });
 
   it('refuses to be trained twice at once', async () => {
@@ -128,6 +137,17 @@ describe('figure 1', () => {
     expect(sizeOfPng(png).width).toBeGreaterThan(1200);
     const details = JSON.parse(file('pictures', 'json').toString('utf8'));
     expect(details.runs[0].metrics).toHaveProperty('gridKl');
+  });
+
+  it('names the model whose training failed, in one line', async () => {
+    const { code, stderr } = await gibbs([
+      ...['figure', '1', '--preset', 'smoke', '--set', 'optimizer.energyRate=1e30'],
+      ...['--runs', join(root, 'failing'), '--out', join(root, 'never')],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /\ngibbs: (25gaussians|pinwheel): ddaebm: [^\n]* after iteration \d+[^\n]*\n$/,
+    );
   });
 
   it('stopped by Ctrl-C stops both trainings with checkpoints', async () => {

@@ -54,6 +54,14 @@ describe('RunFolder', () => {
     ]);
   });
 
+  it('removes what a killed process had half written', () => {
+    RunFolder.open({ ...identity, root }).close();
+    const folder = join(root, runKey(identity));
+    writeFileSync(join(folder, '.checkpoint-000000009.safetensors.123.4.tmp'), 'half');
+    RunFolder.open({ ...identity, root }).close();
+    expect(readdirSync(folder)).toEqual(['config.json']);
+  });
+
   it('says which process holds the run', () => {
     const run = RunFolder.open({ ...identity, root });
     expect(() => RunFolder.open({ ...identity, root })).toThrow(StoreError);
