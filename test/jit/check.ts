@@ -74,14 +74,14 @@ function weightsLike(tensors: readonly { shape: readonly number[] }[], seed: num
 export function check(entry: Entry, sample: Sample): Record<keyof Outcome, number> {
   const f = everything(entry, sample);
   const inputs = differentiated(entry, sample.args).map((i) => sample.args[i]);
-  const probe = tf.tidy(() => asArray(sample.f(...(sample.args.map(tensorOf) as never[]))));
+  const probe = tf.tidy(() =>
+    asArray((sample.eager ?? sample.f)(...(sample.args.map(tensorOf) as never[]))),
+  );
   const weights = weightsLike(probe.filter(isFloat), 11);
   const penalties = weightsLike(inputs, 77);
-  const eager = jit(f, { executor: 'eager' })(
-    sample.args.map(tensorOf),
-    weights.map(tensorOf),
-    penalties.map(tensorOf),
-  );
+  const eager = jit(everything(entry, { ...sample, f: sample.eager ?? sample.f }), {
+    executor: 'eager',
+  })(sample.args.map(tensorOf), weights.map(tensorOf), penalties.map(tensorOf));
   const jitted = jit(f, { name: entry.name });
   const call = (args: readonly HostTensor[]) =>
     jitted([...args], weights as HostTensor[], penalties as HostTensor[]);

@@ -58,6 +58,8 @@ export function bools(shape: readonly number[], seed: number): HostTensor {
 export interface Sample {
   readonly args: readonly HostTensor[];
   readonly f: (...args: never[]) => Tensor | Tensor[];
+  /** Run eagerly in place of `f`, where TensorFlow.js' own eager kernel is wrong. */
+  readonly eager?: (...args: never[]) => Tensor | Tensor[];
   readonly text: string;
 }
 

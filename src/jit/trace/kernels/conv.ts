@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../ir/builder.ts';
 import type { ConvAttrs } from '../../ir/ops.ts';
 import { tf } from '../../tf.ts';
-import { traceError } from '../caller.ts';
+import { activeOp, traceError } from '../caller.ts';
 import type { TraceRule } from '../rules.ts';
 import { epilogue } from './matmul.ts';
 import { reshape, transpose } from './shape.ts';
@@ -41,14 +41,40 @@ function convInfo(inputShape: Quad, filterShape: Quad, a: KernelAttrs, depthwise
     depthwise,
     a.dataFormat === 'NCHW' ? 'channelsFirst' : 'channelsLast',
   );
+  refuseOblong(a.pad, info);
   const { top, left, bottom, right } = info.padInfo;
+  // Rounded up, the last window reaches past the padding; it finds zeros there.
+  const reach = (out: number, stride: number, window: number) => (out - 1) * stride + window;
+  const down = reach(info.outHeight, info.strideHeight, info.effectiveFilterHeight);
+  const across = reach(info.outWidth, info.strideWidth, info.effectiveFilterWidth);
   const attrs: ConvAttrs = {
     strides: [info.strideHeight, info.strideWidth],
-    pads: [top, left, bottom, right],
+    pads: [
+      top,
+      left,
+      Math.max(bottom, down - info.inHeight - top),
+      Math.max(right, across - info.inWidth - left),
+    ],
     dilations: [info.dilationHeight, info.dilationWidth],
     groups: depthwise ? info.inChannels : 1,
   };
   return { info, attrs };
+}
+
+/**
+ * Given one number as padding, TensorFlow.js works out the width of the result with the height and
+ * vertical stride of the window: right for square windows and equal strides only.
+ */
+export function refuseOblong(pad: unknown, info: tf.backend_util.Conv2DInfo): void {
+  const square =
+    info.effectiveFilterHeight === info.effectiveFilterWidth &&
+    info.strideHeight === info.strideWidth;
+  if (typeof pad !== 'number' || square) return;
+  throw traceError(
+    activeOp(),
+    `pads by one number (${pad}) with a window or stride that is not square, for which ` +
+      "TensorFlow.js computes a wrong size; give 'same', 'valid' or padding for each side",
+  );
 }
 
 const first = (b: GraphBuilder, x: number, a: KernelAttrs) =>

@@ -64,6 +64,8 @@ function expLinear(b: GraphBuilder, x: number, scale: number, alpha: number): nu
   );
 }
 
+export const elu = (b: GraphBuilder, x: number) => expLinear(b, x, 1, 1);
+
 export function clip(b: GraphBuilder, x: number, low: number, high: number): number {
   return b.add('min', [b.add('max', [x, literal(b, x, low)], NONE), literal(b, x, high)], NONE);
 }
@@ -152,7 +154,7 @@ export const ELEMENTWISE_RULES: Record<string, TraceRule> = {
   Relu6: (b, { x }) => clip(b, x, 0, 6),
   LeakyRelu: (b, { x }, { alpha }) => leakyRelu(b, asFloat(b, x), b.splat(alpha)),
   Prelu: (b, { x, alpha }) => leakyRelu(b, x, alpha),
-  Elu: (b, { x }) => expLinear(b, x, 1, 1),
+  Elu: (b, { x }) => elu(b, x),
   Selu: (b, { x }) => expLinear(b, x, SELU_SCALE, SELU_ALPHA),
   ClipByValue: (b, { x }, { clipValueMin, clipValueMax }) => clip(b, x, clipValueMin, clipValueMax),
   Cast: (b, { x }, { dtype }) => {

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../ir/builder.ts';
 import { traceError } from '../caller.ts';
 import type { TraceInputs, TraceRule } from '../rules.ts';
-import { asFloat, clip, leakyRelu } from './elementwise.ts';
+import { asFloat, clip, elu, leakyRelu } from './elementwise.ts';
 
 const NONE = {};
 
@@ -21,6 +21,8 @@ export function epilogue(
       return b.add('relu', [y], NONE);
     case 'relu6':
       return clip(b, y, 0, 6);
+    case 'elu':
+      return elu(b, y);
     case 'sigmoid':
       return b.add('sigmoid', [y], NONE);
     case 'leakyrelu':

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../ir/builder.ts';
 import { tf } from '../../tf.ts';
 import type { TraceRule } from '../rules.ts';
+import { refuseOblong } from './conv.ts';
 import { pad } from './shape.ts';
 
 /*
@@ -29,6 +30,7 @@ function window(inputShape: Quad, a: any): Window {
     a.pad,
     a.dimRoundingMode,
   );
+  refuseOblong(a.pad, info);
   const offsets = Array.from({ length: info.filterHeight * info.filterWidth }, (_, k) => {
     return [Math.floor(k / info.filterWidth), k % info.filterWidth] as const;
   });
