@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { StoreError } from '../core/errors.ts';
@@ -11,6 +11,10 @@ interface Owner {
   readonly start: string;
   readonly since: string;
 }
+
+/** Together longer than the age at which a left-behind takeover is removed. */
+const ATTEMPTS = 600;
+const TAKEOVER_WAIT_MS = 20;
 
 let serial = 0;
 
@@ -40,11 +44,11 @@ export class LockFile {
     try {
       // Written whole beside it, then linked: nobody ever reads a lock without its owner.
       writeFileSync(own, content, { flag: 'wx' });
-      for (let attempt = 0; attempt < 10; attempt++) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (tryLink(own, path)) return new LockFile(path, content);
-        removeIfDead(path, what);
+        removeIfDead(path, own, what);
       }
-      throw new StoreError(`${what} is being taken by other processes over and over; try again`);
+      throw new StoreError(`${what} is being taken over by another process; try again`);
     } catch (error) {
       throw toStoreError(error, 'lock', path);
     } finally {
@@ -72,27 +76,32 @@ function tryLink(from: string, to: string): boolean {
   }
 }
 
-function removeIfDead(path: string, what: string): void {
+/**
+ * Only under a second, short-lived lock may a dead one be removed: otherwise two processes could
+ * both find it dead, and the slower one remove what the faster one has just put in its place.
+ */
+function removeIfDead(path: string, own: string, what: string): void {
   const content = read(path);
   if (content === undefined) return;
   const owner = parse(content);
   if (owner && isAlive(owner)) throw inUse(what, owner, path);
-  const aside = `${path}.dead.${process.pid}.${serial++}`;
+  const takeover = `${path}.takeover`;
+  if (!tryLink(own, takeover)) {
+    removeIfOld(takeover);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TAKEOVER_WAIT_MS);
+    return;
+  }
+  if (read(path) === content) remove(path);
+  remove(takeover);
+}
+
+/** Held for microseconds; if it grows old, its process was killed just there. */
+function removeIfOld(takeover: string): void {
   try {
-    renameSync(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+    if (Date.now() - statSync(takeover).ctimeMs > 10_000) remove(takeover);
+  } catch {
+    // Already gone.
   }
-  const moved = read(aside);
-  if (moved !== undefined && moved !== content) {
-    // Another process had already replaced the dead lock by its own: give that back.
-    tryLink(aside, path);
-    const other = parse(moved);
-    remove(aside);
-    if (other) throw inUse(what, other, path);
-  }
-  remove(aside);
 }
 
 function inUse(what: string, owner: Owner, path: string): StoreError {
