@@ -97,7 +97,7 @@ function caption(s: Fig1Setting, gridSize: number): string {
   ];
   const text = [
     `DDAEBM at the ${s.preset} preset: ${what.join(', ')}.`,
-    `Density: exp E(x, 0), normalised on a grid of ${gridSize} × ${gridSize} points; every panel has a colour scale of its own.`,
+    `Density: exp\u00a0E(x,\u00a00), normalised on a grid of ${gridSize} × ${gridSize} points; every panel has a colour scale of its own.`,
     `${thousands(SHOWN)} points per scatter plot.`,
   ].join(' ');
   // Keeps a number and its unit or sign on one line.
