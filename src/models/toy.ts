@@ -4,7 +4,7 @@ import { embedLevels } from '../nn/embedding.ts';
 import { linearSpecs } from '../nn/initialise.ts';
 import { linear, matMulTransposed } from '../nn/linear.ts';
 import type { Params } from '../nn/params.ts';
-import { type Mlp, mlp } from './mlp.ts';
+import { type Activation, type Mlp, mlp } from './mlp.ts';
 import type { EncoderNetwork, EnergyNetwork, GeneratorNetwork, TimeInput } from './network.ts';
 
 /** Sizes of the 2-D networks (DDAEBM, Table 6); the defaults are the paper's. */
@@ -21,6 +21,10 @@ export interface ToyConfig {
   readonly decoderLayers?: readonly number[];
   /** Features before the two heads of the encoder. Default 16. */
   readonly features?: number;
+  /** Default PReLU. Score-based methods differentiate three times and want a smooth one. */
+  readonly activation?: Activation;
+  /** How levels become [R, posDim] features. Default: the sinusoidal embedding. */
+  readonly embed?: (levels: readonly number[] | Tensor, dim: number) => Tensor;
 }
 
 const DEFAULTS: Required<ToyConfig> = {
@@ -30,6 +34,8 @@ const DEFAULTS: Required<ToyConfig> = {
   encoderLayers: [16],
   decoderLayers: [300, 300],
   features: 16,
+  activation: 'prelu',
+  embed: embedLevels,
 };
 
 /** E_θ(x, t): no batch norm, no quadratic head. 111,516 parameters at the default sizes. */
@@ -95,7 +101,7 @@ export function toyEncoder(config: ToyConfig = {}): EncoderNetwork {
  */
 function toyTrunk(c: Required<ToyConfig>, input: number, output: number, batchNorm: boolean) {
   const branch = 2 * c.posDim;
-  const tail = { idleTail: true };
+  const tail = { idleTail: true, activation: c.activation };
   const encoder = [...c.encoderLayers, branch];
   const xEncoder = mlp({ widths: [input, ...encoder], prefix: 'x_encoder.', batchNorm, ...tail });
   const tEncoder = mlp({ widths: [c.posDim, ...encoder], prefix: 't_encoder.', ...tail });
@@ -113,7 +119,14 @@ function toyTrunk(c: Required<ToyConfig>, input: number, output: number, batchNo
     idleNorms: parts.flatMap((p) => p.idleNorms),
   };
   const bind = (params: Params, time: TimeInput) => {
-    const { weight, offset } = joinedFirstLayer(params, xEncoder, tEncoder, net, time, c.posDim);
+    const { weight, offset } = joinedFirstLayer(
+      params,
+      xEncoder,
+      tEncoder,
+      net,
+      c.embed(time.levels, c.posDim),
+      time.select,
+    );
     return (x: Tensor, mode: NormMode): Tensor => {
       const hidden = xEncoder.hidden(params, x, mode);
       let h = tf.add(matMulTransposed(hidden, weight), offset);
@@ -132,20 +145,17 @@ function joinedFirstLayer(
   xEncoder: Mlp,
   tEncoder: Mlp,
   net: Mlp,
-  time: TimeInput,
-  posDim: number,
+  embedding: Tensor,
+  select: Tensor | undefined,
 ): { weight: Tensor; offset: Tensor } {
-  const branch = 2 * posDim;
+  const branch = 2 * embedding.shape[1]!;
   const first = net.layerName(0);
   const last = xEncoder.layerName(xEncoder.depth - 1);
   const [wx, wt] = tf.split(params[`${first}.weight`], [branch, branch], 1);
   const weight = tf.matMul(wx as tf.Tensor2D, params[`${last}.weight`] as tf.Tensor2D);
   const xBias = tf.reshape(params[`${last}.bias`], [1, branch]);
   const bias = tf.add(matMulTransposed(xBias, wx), params[`${first}.bias`]);
-  const rows = tf.add(
-    matMulTransposed(tEncoder.apply(params, embedLevels(time.levels, posDim)), wt),
-    bias,
-  );
-  if (time.select === undefined) return { weight, offset: rows };
-  return { weight, offset: tf.matMul(time.select as tf.Tensor2D, rows as tf.Tensor2D) };
+  const rows = tf.add(matMulTransposed(tEncoder.apply(params, embedding), wt), bias);
+  if (select === undefined) return { weight, offset: rows };
+  return { weight, offset: tf.matMul(select as tf.Tensor2D, rows as tf.Tensor2D) };
 }

@@ -1,4 +1,3 @@
-import type { HostTensor } from '../core/host-tensor.ts';
 import { diffusePair, logForward, logForwardGradient } from '../diffusion/forward.ts';
 import {
   gaussianLogDensity,
@@ -20,7 +19,8 @@ import {
   type ResolvedDdaebm,
   resolveDdaebm,
 } from './ddaebm-config.ts';
-import type { Batch, HostState, Noise, NoiseSpecs, Objective } from './objective.ts';
+import { playersIo } from './game.ts';
+import type { Batch, Noise, NoiseSpecs, Objective } from './objective.ts';
 import { type Player, type PlayerState, player } from './player.ts';
 
 /** The two sides of the game; `L` is `Tensor` in a step, `HostTensor` in memory. */
@@ -164,12 +164,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
           zPosterior: { kind: 'normal', shape: [batch, latentDim] },
         }),
     } as NoiseSpecs,
-    init(seed): HostState {
-      return {
-        energy: players.energy.init(seed, 'ddaebm/init'),
-        generator: players.generator.init(seed, 'ddaebm/init'),
-      } as unknown as HostState;
-    },
+    ...playersIo('ddaebm', players),
     step(state, batchData, noise) {
       const d = draw(batchData, noise);
       const before = players.generator.unpack(state.generator.params);
@@ -230,20 +225,6 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
         noise['posterior'],
       );
       return states[states.length - 1];
-    },
-    exportNetworks(state) {
-      const s = state as unknown as DdaebmState<HostTensor>;
-      return {
-        ...players.energy.exportNetworks(s.energy),
-        ...players.generator.exportNetworks(s.generator),
-      };
-    },
-    importNetworks(state, dicts) {
-      const s = state as unknown as DdaebmState<HostTensor>;
-      return {
-        energy: players.energy.importNetworks(s.energy, dicts),
-        generator: players.generator.importNetworks(s.generator, dicts),
-      } as unknown as HostState;
     },
   };
 }

@@ -25,7 +25,7 @@ export type HostState = Tree<HostTensor>;
 /** Scalars to log, by name. */
 export type Metrics = Readonly<Record<string, Tensor>>;
 
-/** An exponential moving average of parameters, or any other flat vector of them. */
+/** PyTorch state dicts by network name. */
 export type StateDicts = Readonly<Record<string, Readonly<Record<string, HostTensor>>>>;
 
 /**
@@ -55,6 +55,4 @@ export interface Objective<State = unknown> {
   exportNetworks?(state: HostState): StateDicts;
   /** The state whose networks are `dicts`; moments and counters are taken from `state`. */
   importNetworks?(state: HostState, dicts: StateDicts): HostState;
-  /** The state with other learning rates, by optimiser name (e.g. `energy`, `generator`). */
-  withLearningRates?(state: HostState, rates: Readonly<Record<string, number>>): HostState;
 }

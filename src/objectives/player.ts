@@ -44,6 +44,8 @@ export interface Player<N extends string> {
   init(seed: number, stream: string): PlayerState<HostTensor>;
   /** Parameters of each network from the flat vector. Differentiable. */
   unpack(flat: Tensor): Record<N, Params>;
+  /** The parameters to evaluate with: their average once it has started, else themselves. */
+  averaged(state: PlayerState): Tensor;
   /** Running statistics of one network, for evaluation with them. */
   running(state: PlayerState, network: N): Params;
   /** Adam, moving average and running statistics after one gradient. */
@@ -117,6 +119,11 @@ export function player<N extends string>(config: PlayerConfig<N>): Player<N> {
     unpack(flat) {
       const all = unpack(layout, flat);
       return Object.fromEntries(names.map((n) => [n, scoped(all, `${n}.`)])) as Record<N, Params>;
+    },
+    averaged({ params: current, ema }) {
+      if (ema === undefined) return current;
+      const rest = tf.mul(current, tf.sub(1, ema.started));
+      return tf.add(tf.mul(ema.average, ema.started), rest);
     },
     running(state, network) {
       if (state.buffers === undefined) return {};

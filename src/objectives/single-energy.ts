@@ -53,8 +53,7 @@ export function singleEnergyObjective(config: SingleEnergyConfig): Objective<Sin
       return { state: { energy: side.update(state.energy, grad) }, metrics: { loss: value } };
     },
     energy(state, x) {
-      const flat = state.energy.ema?.average ?? state.energy.params;
-      return tf.neg(energyOf(flat)(x));
+      return tf.neg(energyOf(side.averaged(state.energy))(x));
     },
     exportNetworks: (state) =>
       side.exportNetworks((state as unknown as SingleEnergyState<HostTensor>).energy),

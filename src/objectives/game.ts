@@ -1,0 +1,74 @@
+import type { HostTensor } from '../core/host-tensor.ts';
+import { sumPerSample } from '../diffusion/gaussian.ts';
+import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { type Tensor, tf } from '../jit/tf.ts';
+import type { HostState, Objective, StateDicts } from './objective.ts';
+import type { Player, PlayerState } from './player.ts';
+
+/** The state of a method with several optimisers, by the names of its players. */
+export type GameState<K extends string, L = Tensor> = { readonly [P in K]: PlayerState<L> };
+
+/** The parts of an objective that follow from its players alone. */
+export function playersIo<K extends string>(
+  name: string,
+  players: {
+    readonly [P in K]: Pick<Player<string>, 'init' | 'exportNetworks' | 'importNetworks'>;
+  },
+): Required<Pick<Objective, 'init' | 'exportNetworks' | 'importNetworks'>> {
+  const keys = Object.keys(players) as K[];
+  const each = <T>(make: (key: K) => T) =>
+    Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, T>;
+  return {
+    init: (seed) => each((key) => players[key].init(seed, `${name}/init`)) as unknown as HostState,
+    exportNetworks(state): StateDicts {
+      const s = state as unknown as GameState<K, HostTensor>;
+      return Object.assign({}, ...keys.map((key) => players[key].exportNetworks(s[key])));
+    },
+    importNetworks(state, dicts) {
+      const s = state as unknown as GameState<K, HostTensor>;
+      return {
+        ...s,
+        ...each((key) => players[key].importNetworks(s[key], dicts)),
+      } as unknown as HostState;
+    },
+  };
+}
+
+/** mean f(x) and ∇_x f per sample, in one forward and one backward pass. */
+export function meanAndGradient(
+  f: (x: Tensor) => Tensor,
+  x: Tensor,
+): { readonly mean: Tensor; readonly gradient: Tensor } {
+  // Of the mean itself, so that the backward pass of a loss holding it is not done twice.
+  const { value, grad } = valueAndGrad((y: Tensor) => tf.mean(f(y)))(x);
+  return { mean: value, gradient: tf.mul(grad, x.shape[0]) };
+}
+
+export interface EnergyLossMetrics {
+  readonly realEnergy: Tensor;
+  readonly fakeEnergy: Tensor;
+  readonly penalty: Tensor;
+}
+
+/**
+ * −mean f(data) + w·mean f(fake) + c·mean |∇f(data)|², minimised by an f that is high on data.
+ * `fake` is held fixed.
+ */
+export function energyLoss(
+  f: (x: Tensor) => Tensor,
+  data: Tensor,
+  fake: Tensor,
+  penaltyWeight: number,
+  fakeWeight = 1,
+): readonly [Tensor, EnergyLossMetrics] {
+  const real = meanAndGradient((x) => tf.neg(f(x)), data);
+  const fakeEnergy = tf.mean(f(stopGradient(fake)));
+  const penalty = tf.mul(meanSquaredNorm(real.gradient), penaltyWeight);
+  const contrast = tf.add(real.mean, tf.mul(fakeEnergy, fakeWeight));
+  return [tf.add(contrast, penalty), { realEnergy: tf.neg(real.mean), fakeEnergy, penalty }];
+}
+
+/** mean |g|² over the batch, the zero-centred gradient penalty without its factor. */
+export function meanSquaredNorm(gradient: Tensor): Tensor {
+  return tf.mean(sumPerSample(tf.square(gradient)));
+}

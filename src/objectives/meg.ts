@@ -1,0 +1,102 @@
+import { valueAndGrad } from '../jit/grad.ts';
+import { type Tensor, tf } from '../jit/tf.ts';
+import { type Mlp, mlp } from '../models/mlp.ts';
+import type { Params } from '../nn/params.ts';
+import { energyLoss, type GameState, playersIo } from './game.ts';
+import type { Objective } from './objective.ts';
+import { type PlayerState, player } from './player.ts';
+import { type ToyGameConfig, toyGame } from './toy-game.ts';
+
+export interface MegConfig extends ToyGameConfig {
+  /** λ of λ·E|∇E|² on real data, without ½. Default 0.1 (toy). */
+  readonly lambda?: number;
+  /** Energy steps per generator step. Default 5. */
+  readonly energySteps?: number;
+  /** H: [dim + latent] → 1, whether sample and latent belong together. */
+  readonly statistics?: Mlp;
+}
+
+/**
+ * Maximum entropy generators (Kumar et al. 2019). The entropy of the sampler is raised through the
+ * mutual information of its latent and its output, estimated by a discriminator H between pairs
+ * (G(z), z) and shuffled ones (Deep InfoMax): generator and H minimise
+ * E E(G(z)) + BCE(H(G(z), z) → 1, H(G(z), z̄) → 0).
+ */
+export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'generator'>> {
+  const { lambda = 0.1, energySteps = 5 } = config;
+  const game = toyGame('meg', config);
+  const { batch, dim, latentDim, width } = game;
+  const statisticsNet = config.statistics ?? mlp({ widths: [dim + latentDim, width, width, 1] });
+  const players = {
+    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
+    generator: player({
+      networks: { generator: game.generatorNet, statistics: statisticsNet },
+      adam: game.generatorAdam,
+    }),
+  };
+
+  const energyStep = (state: PlayerState, data: Tensor, fake: Tensor) => {
+    const { value, grad, aux } = valueAndGrad(
+      (flat: Tensor) =>
+        energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, lambda),
+      { hasAux: true },
+    )(state.params);
+    return { state: players.energy.update(state, grad), metrics: { energyLoss: value, ...aux } };
+  };
+
+  /** The loss of H: log 2 when it tells nothing apart, 0 when everything. */
+  const informationLoss = (params: Params, x: Tensor, z: Tensor) => {
+    // A batch of independent latents rotated by one is as good as any shuffle, and has no fixed
+    // point.
+    const shuffled = tf.concat([
+      tf.slice(z, [1, 0], [batch - 1, latentDim]),
+      tf.slice(z, [0, 0], [1, latentDim]),
+    ]);
+    const logit = (latent: Tensor) => statisticsNet.apply(params, tf.concat([x, latent], 1));
+    const joint = tf.mean(tf.softplus(tf.neg(logit(z))));
+    const marginal = tf.mean(tf.softplus(logit(shuffled)));
+    return tf.mul(tf.add(joint, marginal), 0.5);
+  };
+
+  return {
+    name: 'meg',
+    batchShape: [energySteps * batch, dim],
+    noise: { z: { kind: 'normal', shape: [energySteps + 1, batch, latentDim] } },
+    ...playersIo('meg', players),
+    step(state, { data }, noise) {
+      const latents = tf.unstack(noise['z'], 0);
+      const parts = energySteps === 1 ? [data] : tf.split(data, energySteps, 0);
+      const before = players.generator.unpack(state.generator.params).generator;
+      let energy = state.energy;
+      let metrics: Record<string, Tensor> = {};
+      parts.forEach((part, i) => {
+        const fake = game.generate(before, latents[i]);
+        ({ state: energy, metrics } = energyStep(energy, part, fake));
+      });
+      const f = game.energy(players.energy.unpack(energy.params).energy);
+      const z = latents[energySteps];
+      const forGenerator = valueAndGrad(
+        (flat: Tensor) => {
+          const params = players.generator.unpack(flat);
+          const collect: Record<string, Tensor> = {};
+          const x = game.generate(params.generator, z, { kind: 'batch', collect });
+          const information = informationLoss(params.statistics, x, z);
+          return [tf.sub(information, tf.mean(f(x))), { collect, information }] as const;
+        },
+        { hasAux: true },
+      )(state.generator.params);
+      const { collect, information } = forGenerator.aux;
+      const generator = players.generator.update(state.generator, forGenerator.grad, {
+        generator: [collect],
+      });
+      return {
+        state: { energy, generator },
+        metrics: { ...metrics, generatorLoss: forGenerator.value, information },
+      };
+    },
+    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
+    sampleNoise: (n) => ({ z: { kind: 'normal', shape: [n, latentDim] } }),
+    sample: (state, noise) =>
+      game.generate(players.generator.unpack(state.generator.params).generator, noise['z']),
+  };
+}

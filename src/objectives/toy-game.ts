@@ -1,0 +1,67 @@
+import { ConfigError } from '../core/errors.ts';
+import { type Tensor, tf } from '../jit/tf.ts';
+import { type Mlp, mlp } from '../models/mlp.ts';
+import type { NormMode } from '../nn/batch-norm.ts';
+import type { Params } from '../nn/params.ts';
+import type { AdamConfig } from '../optim/adam.ts';
+
+/** What the adversarial baselines on vectors share (DDAEBM, App. B.2.1). */
+export interface ToyGameConfig {
+  /** Samples per step. Default 200. */
+  readonly batch?: number;
+  /** Dimension of the data. Default 2. */
+  readonly dim?: number;
+  /** Dimension of the latent. Default 2. */
+  readonly latentDim?: number;
+  /**
+   * Width of the two hidden layers. Default 300: "3 fully connected layers each with 300 hidden
+   * units" is read as three affine layers, which is what the decoders of DDAEBM have.
+   */
+  readonly width?: number;
+  /** dim → 1. Default PReLU, no batch norm. */
+  readonly energy?: Mlp;
+  /** latent → dim. Default PReLU with batch norm. */
+  readonly generator?: Mlp;
+  /** Defaults: rate 1e-4, betas (0, 0.9), of all toy scripts of DDAEBM. */
+  readonly energyAdam?: Partial<AdamConfig>;
+  readonly generatorAdam?: Partial<AdamConfig>;
+}
+
+export interface ToyGame {
+  readonly batch: number;
+  readonly dim: number;
+  readonly latentDim: number;
+  readonly width: number;
+  readonly energyNet: Mlp;
+  readonly generatorNet: Mlp;
+  readonly energyAdam: AdamConfig;
+  readonly generatorAdam: AdamConfig;
+  /** f_θ: log-density up to a constant, [B, dim] → [B]. */
+  energy(params: Params): (x: Tensor) => Tensor;
+  /** Samples for latents [B, m], with statistics of the batch by default. */
+  generate(params: Params, z: Tensor, mode?: NormMode): Tensor;
+}
+
+/** @throws ConfigError when the batch is too small for batch norm. */
+export function toyGame(name: string, config: ToyGameConfig): ToyGame {
+  const { batch = 200, dim = 2, latentDim = 2, width = 300 } = config;
+  if (!Number.isInteger(batch) || batch < 2) {
+    throw new ConfigError(`${name}: batch must be an integer of at least 2, got ${batch}`);
+  }
+  const energyNet = config.energy ?? mlp({ widths: [dim, width, width, 1] });
+  const generatorNet =
+    config.generator ?? mlp({ widths: [latentDim, width, width, dim], batchNorm: true });
+  const defaults: AdamConfig = { learningRate: 1e-4, betas: [0, 0.9] };
+  return {
+    batch,
+    dim,
+    latentDim,
+    width,
+    energyNet,
+    generatorNet,
+    energyAdam: { ...defaults, ...config.energyAdam },
+    generatorAdam: { ...defaults, ...config.generatorAdam },
+    energy: (params) => (x) => tf.reshape(energyNet.apply(params, x), [x.shape[0]]),
+    generate: (params, z, mode) => generatorNet.apply(params, z, mode),
+  };
+}
