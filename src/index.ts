@@ -27,13 +27,112 @@ export { gibbsVersion } from './core/versions.ts';
 export { TOY_NAMES, type ToyName, toyBatch } from './datasets/toy.ts';
 export { toyLogDensity, toyModes } from './datasets/toy-density.ts';
 // diffusion
-export { posteriorCoefficients } from './diffusion/posterior.ts';
+export { posteriorCoefficients, recoveryWeights } from './diffusion/posterior.ts';
 export {
   noiseSchedule,
   type Schedule,
   type ScheduleConfig,
   scheduleConfig,
 } from './diffusion/schedule.ts';
+// experiments: the derivation of the method, measured on a test bed that integrates exactly
+export {
+  atLeast,
+  type Check,
+  CheckList,
+  type CheckRow,
+  equality,
+  equalityEverywhere,
+  estimate,
+  sampleMean,
+} from './experiments/derivations/check.ts';
+export {
+  encoderDivergence,
+  evidenceDecomposition,
+  evidenceParts,
+  forwardDivergence,
+  generatorObjective,
+  jeffreysBound,
+  jeffreysBoundIsTight,
+} from './experiments/derivations/evidence.ts';
+export {
+  conditionalMinority,
+  coveringMatchesMoments,
+  fitGaussian,
+  marginalMinority,
+  minorityMass,
+} from './experiments/derivations/fits.ts';
+export {
+  constantEntropies,
+  encoderTable,
+  entropyBound,
+  entropyBoundHolds,
+  entropyDecomposition,
+  generatorEntropies,
+  generatorMarginalises,
+  generatorSampling,
+  generatorTable,
+  momentMatchedEncoder,
+  planeGaussianEntropy,
+  priorEncoder,
+  reverseBound,
+  reverseDivergence,
+} from './experiments/derivations/generator.ts';
+export {
+  divergence,
+  entropy,
+  expectation,
+  integral,
+  type Line,
+  line,
+  slope,
+  tabulate,
+} from './experiments/derivations/line.ts';
+export { logMixture, logNormal, type Mixture } from './experiments/derivations/mixture.ts';
+export {
+  drawPenalty,
+  penaltyEquivalence,
+  penaltyGradients,
+  penaltyParts,
+  penaltySampling,
+  residualEnergyReaches,
+  residualEnergySlope,
+  squaredErrorIsLikelihood,
+} from './experiments/derivations/penalty.ts';
+export { planeChecks } from './experiments/derivations/plane.ts';
+export {
+  adversarialGap,
+  chainCloses,
+  conditionalIsNormalised,
+  forwardMarginal,
+  forwardPosterior,
+  optimumIsMarginal,
+  optimumIsPosterior,
+  partitionGradient,
+  ratioIsConstant,
+  recoveryGradient,
+  recoveryLikelihood,
+} from './experiments/derivations/recovery.ts';
+export { fitRecovery } from './experiments/derivations/recovery-fit.ts';
+export {
+  type At,
+  conditionalModel,
+  energyValues,
+  logForwardValues,
+  logMarginal,
+  logTruePosterior,
+  monteCarloDraws,
+  type TestBed,
+  type TestBedConfig,
+  testBed,
+  truePosterior,
+} from './experiments/derivations/test-bed.ts';
+export {
+  importanceRatio,
+  importanceSampling,
+  importanceWeighting,
+  ratioAtOptimum,
+  weightCurve,
+} from './experiments/derivations/weight.ts';
 // experiments and figures
 export { runToy, type ToyOptions, type ToyResult, toyPanelData } from './experiments/toy.ts';
 export {
@@ -44,6 +143,13 @@ export {
   toyObjective,
 } from './experiments/toy-config.ts';
 export { type DensityFigure, densityPanels } from './figures/density-panels.ts';
+// figures of the derivations
+export { coefficientFigure } from './figures/derivation-diffusion.ts';
+export { divergenceFigure } from './figures/derivation-divergences.ts';
+export { entropyFigure } from './figures/derivation-entropy.ts';
+export { penaltyFigure } from './figures/derivation-penalty.ts';
+export { recoveryFigure, recoveryFitFigure } from './figures/derivation-recovery.ts';
+export { weightFigure } from './figures/derivation-weight.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
 export { renderPng, renderSvg } from './figures/render.ts';
 // jit: the engine

@@ -121,6 +121,8 @@ export interface CheckRow {
   readonly right: number;
   readonly residual: number;
   readonly tolerance: number;
+  /** Of a Monte Carlo estimate only. */
+  readonly standardError?: number;
   readonly holds: string;
 }
 
@@ -149,7 +151,7 @@ export class CheckList {
 }
 
 function row(check: Check): CheckRow {
-  const { id, claim, equation, left, right, residual, tolerance, holds } = check;
+  const { id, claim, equation, left, right, residual, tolerance, standardError, holds } = check;
   const rounded = (value: number) => Number(value.toPrecision(2));
   return {
     identity: id,
@@ -159,6 +161,7 @@ function row(check: Check): CheckRow {
     right,
     residual: rounded(residual),
     tolerance: rounded(tolerance),
+    ...(standardError !== undefined && { standardError: rounded(standardError) }),
     holds: holds ? '✓' : '✗ no',
   };
 }

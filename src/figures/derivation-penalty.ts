@@ -1,0 +1,109 @@
+import type { Spec } from './density-panels.ts';
+import { type Curve, derivationPanels, HUES } from './derivation-panels.ts';
+
+type Numbers = ArrayLike<number>;
+
+export interface PenaltyPicture {
+  /** Penalty per draw: with log q(x_{t+1} | x_t) inside, and of the energy alone. */
+  readonly pairs: Numbers;
+  readonly plain: Numbers;
+  /** E of the penalty of the energy alone. */
+  readonly exact: number;
+  /** n·a²/β. */
+  readonly constant: number;
+  readonly gradients: readonly {
+    readonly exact: number;
+    readonly pairs: { readonly mean: number; readonly standardError: number };
+    readonly plain: { readonly mean: number; readonly standardError: number };
+  }[];
+}
+
+const MARKS = 90;
+
+/** Both forms of the gradient penalty: equal but for a constant, with the same gradient. */
+export function penaltyFigure(p: PenaltyPicture): Spec {
+  const total = p.pairs.length;
+  const pairs = runningMean(p.pairs);
+  const plain = runningMean(p.plain);
+  const low = Math.min(p.exact, p.exact + p.constant);
+  const room = 0.9 * p.constant;
+  const errors = p.gradients.flatMap((g) => [
+    Math.abs(g.pairs.mean - g.exact) + g.pairs.standardError,
+    Math.abs(g.plain.mean - g.exact) + g.plain.standardError,
+  ]);
+  const reach = 1e3 * Math.max(...errors) * 1.35;
+  const running = (r: { n: number[]; mean: number[] }, colour: string, text: string): Curve => ({
+    x: r.n,
+    y: r.mean,
+    colour,
+    label: { text, at: total, dx: -4, dy: -12, align: 'right' },
+  });
+  return derivationPanels({
+    title: 'The gradient penalty of (23) is R1 plus a constant',
+    caption:
+      'Left: running means over draws of pairs; the dotted lines are the exact values, n·a²/β apart. ' +
+      'Right: the gradient in each coefficient of the energy as estimated from the same draws, less ' +
+      'its exact value, with one standard error.',
+    panels: [
+      {
+        title: 'Running mean of the penalty',
+        width: 360,
+        x: { title: 'draws', domain: [100, total * 1.05], log: 10 },
+        y: { domain: [low - room, p.exact + p.constant + room] },
+        levels: [p.exact, p.exact + p.constant],
+        curves: [
+          running(pairs, HUES.model, '|∇E + ∇log q(x′|x)|²'),
+          running(plain, HUES.warm, '|∇E|²'),
+        ],
+      },
+      {
+        title: 'Error of the gradient',
+        subtitle: '10⁻³, by coefficient of E',
+        width: 300,
+        x: {
+          domain: [-0.6, p.gradients.length - 0.4],
+          ticks: p.gradients.map((_, j) => j),
+          title: 'j of θ_j',
+        },
+        y: { domain: [-reach, reach] },
+        levels: [0],
+        dots: p.gradients.flatMap((g, j) => [
+          {
+            x: j - 0.1,
+            y: 1e3 * (g.pairs.mean - g.exact),
+            error: 1e3 * g.pairs.standardError,
+            colour: HUES.model,
+          },
+          {
+            x: j + 0.1,
+            y: 1e3 * (g.plain.mean - g.exact),
+            error: 1e3 * g.plain.standardError,
+            colour: HUES.warm,
+          },
+        ]),
+        notes: [
+          { x: -0.5, y: 0.9 * reach, text: 'with ∇log q(x′|x)', colour: HUES.model },
+          { x: -0.5, y: 0.77 * reach, text: '∇E alone', colour: HUES.warm },
+        ],
+      },
+    ],
+  });
+}
+
+/** Means of the first n values at numbers n that are even on a logarithmic scale. */
+function runningMean(values: Numbers): { n: number[]; mean: number[] } {
+  const marks = new Set<number>();
+  const first = 100;
+  for (let i = 0; i <= MARKS; i++) {
+    marks.add(Math.round(first * (values.length / first) ** (i / MARKS)));
+  }
+  const out: { n: number[]; mean: number[] } = { n: [], mean: [] };
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    sum += values[i];
+    if (!marks.has(i + 1)) continue;
+    out.n.push(i + 1);
+    out.mean.push(sum / (i + 1));
+  }
+  return out;
+}
