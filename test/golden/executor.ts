@@ -6,7 +6,8 @@ import { eagerly, toTensor } from './tensors.ts';
 
 /**
  * How a whole training step runs in the comparisons: traced and executed by the engine, or
- * operation by operation. GIBBS_GOLDEN_EXECUTOR is `onnx` (default) or `eager`.
+ * operation by operation. GIBBS_GOLDEN_EXECUTOR (`--executor` of the command) is `onnx` (default)
+ * or `eager`.
  */
 export type ExecutorName = 'onnx' | 'eager';
 

@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util';
 import { loadRegistry, type Registry } from './registry.ts';
 import { type Row, runFolder } from './runner.ts';
 
-const HELP = `usage: npm run golden -- --dir DIR [--only PATTERN] [--json]
+const HELP = `usage: npm run golden -- --dir DIR [--only PATTERN] [--executor NAME] [--json]
 
 Compares Gibbs with reference numbers: runs the case for every *.safetensors and subfolder of DIR.
 
   --dir DIR       folder with the reference files
   --only PATTERN  only names that contain PATTERN, or match it when it holds a *
+  --executor NAME how training steps run: onnx (default, compiled) or eager (op by op)
   --json          one JSON object with all rows instead of the table
   --help          this text
 
@@ -23,13 +24,20 @@ export async function main(
   err: (text: string) => void,
   registryOf: () => Promise<Registry> = loadRegistry,
 ): Promise<number> {
-  let options: { dir?: string; only?: string; json?: boolean; help?: boolean };
+  let options: {
+    dir?: string;
+    only?: string;
+    executor?: string;
+    json?: boolean;
+    help?: boolean;
+  };
   try {
     options = parseArgs({
       args: [...argv],
       options: {
         dir: { type: 'string' },
         only: { type: 'string' },
+        executor: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -45,6 +53,13 @@ export async function main(
   if (!options.dir) {
     err('golden: --dir DIR is needed (see --help)\n');
     return 2;
+  }
+  if (options.executor !== undefined) {
+    if (options.executor !== 'onnx' && options.executor !== 'eager') {
+      err(`golden: --executor must be onnx or eager, got '${options.executor}'\n`);
+      return 2;
+    }
+    process.env['GIBBS_GOLDEN_EXECUTOR'] = options.executor;
   }
   const registry = await registryOf();
   const rows: Row[] = [];
