@@ -119,7 +119,8 @@ describe('the rooms of src/', () => {
 
   it('have no default exports, no star exports and no top-level await', () => {
     for (const file of files) {
-      const text = readFileSync(file, 'utf8');
+      // Template literals may hold code of somebody else's (declarations for notebook cells).
+      const text = readFileSync(file, 'utf8').replaceAll(/`(?:[^`\\]|\\.)*`/gs, '``');
       expect(text, relative(SRC, file)).not.toMatch(/^export default\b/m);
       expect(text, relative(SRC, file)).not.toMatch(/^export \* from/m);
       expect(text, relative(SRC, file)).not.toMatch(/^await\s/m);
