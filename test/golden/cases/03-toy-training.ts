@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../../src/core/host-tensor.ts';
+import { normal } from '../../../src/core/random.ts';
 import { flatten, unflatten } from '../../../src/core/tree.ts';
 import type { Tensor } from '../../../src/jit/tf.ts';
 import { type Ddaebm, type DdaebmState, ddaebm } from '../../../src/objectives/ddaebm.ts';
@@ -6,7 +7,12 @@ import type { HostState, Metrics, StateDicts } from '../../../src/objectives/obj
 import { unpackHost } from '../../../src/optim/flat.ts';
 import { compare, relToMax } from '../compare.ts';
 import { executor } from '../executor.ts';
-import type { Comparison, GoldenCase, Tolerance } from '../golden-case.ts';
+import {
+  type Comparison,
+  type GoldenCase,
+  shareOfTolerance,
+  type Tolerance,
+} from '../golden-case.ts';
 import type { GoldenFile } from '../golden-file.ts';
 import { eagerly, rowOf, toTensor } from '../tensors.ts';
 import { type ToyArgs, toyConfigOf } from './03-toy-forward.ts';
@@ -53,7 +59,8 @@ const SAMPLES: Readonly<Record<string, string>> = {
 
 interface Tolerances {
   readonly loss: Tolerance;
-  readonly gradient: Tolerance;
+  /** Largest error over largest value, of each gradient of the first iteration. */
+  readonly gradient: number;
   /** Of running statistics after iteration k. */
   readonly statistics: (k: number) => Tolerance;
   /** Of every parameter after iteration k. */
@@ -121,12 +128,19 @@ async function run(file: GoldenFile, tolerances: Tolerances): Promise<Comparison
         samples[name] = [...(samples[name] ?? []), ...values];
       }
     }
-    const next = await step(state, data, noise);
+    const before = state;
+    const next = await step(before, data, noise);
     state = next.state;
     for (const [ours, theirs] of Object.entries(LOSSES)) {
       losses[theirs] = [...(losses[theirs] ?? []), next.metrics[ours].data[0]];
     }
-    if (k === 0) rows.push(...compareGradients(file, objective, state, tolerances.gradient));
+    if (k === 0) {
+      const probe = async (i: number) =>
+        gradientsOf(objective, (await step(nudged(before, i), data, noise)).state);
+      rows.push(
+        ...(await compareGradients(file, gradientsOf(objective, state), tolerances, probe)),
+      );
+    }
     rows.push(...compareStates(file, objective, state, k + 1, tolerances));
   }
   for (const [name, values] of Object.entries(losses)) {
@@ -168,24 +182,69 @@ function tensorsOf(tree: unknown): unknown {
   return unflatten(structure, leaves.map(toTensor));
 }
 
+type Gradients = Readonly<Record<string, ArrayLike<number>>>;
+
 /** With β1 = 0 the first moment after a step IS the gradient of that step. */
-function compareGradients(
-  file: GoldenFile,
-  objective: Ddaebm,
-  state: HostState,
-  tolerance: Tolerance,
-): Comparison[] {
+function gradientsOf(objective: Ddaebm, state: HostState): Gradients {
   const s = state as unknown as DdaebmState<HostTensor>;
-  return (['energy', 'generator'] as const).flatMap((side) => {
-    const gradients = unpackHost(
-      objective.players[side].layout,
-      s[side].adam.m.data as Float32Array,
-    );
-    return Object.entries(gradients)
-      .map(([key, g]) => [`grad:iter1.${key}`, g] as const)
-      .filter(([name]) => file.has(name) && !file.ignored(name))
-      .map(([name, g]) => compare(file, name, g.data, tolerance));
+  const side = (name: 'energy' | 'generator') =>
+    Object.entries(
+      unpackHost(objective.players[name].layout, s[name].adam.m.data as Float32Array),
+    ).map(([key, g]) => [key, g.data] as const);
+  return Object.fromEntries([...side('energy'), ...side('generator')]);
+}
+
+/**
+ * The gradients of the first iteration. A PReLU input within rounding of zero may fall on the
+ * other side than in the reference, and moves a gradient by 1e-3 of its maximum or more. So where
+ * the strict tolerance fails, the step is run again with parameters nudged by a few roundings, and
+ * the tolerance of each tensor grows by what that alone changes: nothing unless there is a kink.
+ */
+async function compareGradients(
+  file: GoldenFile,
+  ours: Gradients,
+  tolerances: Tolerances,
+  probe: (i: number) => Promise<Gradients>,
+): Promise<Comparison[]> {
+  const keys = Object.keys(ours).filter((key) => {
+    const name = `grad:iter1.${key}`;
+    return file.has(name) && !file.ignored(name);
   });
+  const rows = (widen: (key: string) => number) =>
+    keys.map((key) => {
+      const name = `grad:iter1.${key}`;
+      return compare(file, name, ours[key], relToMax(tolerances.gradient + widen(key)));
+    });
+  const strict = rows(() => 0);
+  if (strict.every((row) => shareOfTolerance(row) <= 1)) return strict;
+  const probes = await Promise.all(Array.from({ length: PROBES }, (_, i) => probe(i)));
+  return rows((key) => Math.max(...probes.map((other) => relativeChange(ours[key], other[key]))));
+}
+
+const PROBES = 8;
+
+/** max|a − b| / max|a|. */
+function relativeChange(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [difference, scale] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    difference = Math.max(difference, Math.abs(a[i] - b[i]));
+    scale = Math.max(scale, Math.abs(a[i]));
+  }
+  return scale === 0 ? 0 : difference / scale;
+}
+
+/** The state with every parameter off by about 4 roundings, differently for each `i`. */
+function nudged(state: HostState, i: number): HostState {
+  const s = state as unknown as DdaebmState<HostTensor>;
+  const nudge = (side: 'energy' | 'generator') => {
+    const data = s[side].params.data as Float32Array;
+    const z = normal({ seed: i, stream: `nudge/${side}`, step: 0 }, data.length);
+    return {
+      ...s[side],
+      params: { ...s[side].params, data: data.map((p, k) => p * (1 + 2.5e-7 * z[k])) },
+    };
+  };
+  return { energy: nudge('energy'), generator: nudge('generator') } as unknown as HostState;
 }
 
 function compareStates(
@@ -229,7 +288,7 @@ function train10(file: GoldenFile): Tolerances {
   const flip = 2.1 * Math.max(lr_d, lr_g);
   return {
     loss: relToMax(1e-4),
-    gradient: relToMax(5e-4),
+    gradient: 5e-4,
     // A bias in front of a batch norm has gradient zero: it walks at random by ±lr, and the
     // running mean with it.
     statistics: (k) => (k === 1 ? relToMax(1e-5) : { kind: 'abs', value: flip * k }),
@@ -247,7 +306,7 @@ export const cases: readonly GoldenCase[] = [
     run: (file) =>
       run(file, {
         loss: relToMax(1e-5),
-        gradient: relToMax(5e-4),
+        gradient: 5e-4,
         statistics: () => relToMax(1e-5),
         // The learning rates are 0.
         parameters: () => ({ kind: 'abs', value: 1e-12 }),
