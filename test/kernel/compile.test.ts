@@ -133,6 +133,11 @@ describe('a cell', () => {
     ).toBe(true);
   });
 
+  it('does not change what was never declared', async () => {
+    await expect(nb.run('nothing++')).rejects.toThrow('nothing is not defined');
+    await expect(nb.run('nothing += 1')).rejects.toThrow(ReferenceError);
+  });
+
   it('refuses to assign to a constant, also of an earlier cell', async () => {
     await expect(nb.run('const c = 1; c = 2')).rejects.toThrow('Assignment to constant variable.');
     await expect(nb.run('c += 1')).rejects.toThrow(TypeError);

@@ -27,6 +27,10 @@ export class Box {
     return value === EMPTY ? this.#fallback() : value;
   }
 
+  set g(value: unknown) {
+    this.v = value;
+  }
+
   /** The target of an assignment to a constant. */
   get c(): unknown {
     return this.g;

@@ -103,11 +103,12 @@ export class ReferenceRewriter {
         }
         return;
       case 'AssignmentExpression':
-        this.assignmentTarget(node['left'] as Node, local);
+        if (node['operator'] === '=') this.assignmentTarget(node['left'] as Node, local);
+        else this.#modified(node['left'] as Node, local);
         this.visit(node['right'] as Node, local);
         return;
       case 'UpdateExpression':
-        this.assignmentTarget(node['argument'] as Node, local);
+        this.#modified(node['argument'] as Node, local);
         return;
       case 'LabeledStatement':
         this.visit(node['body'] as Node, local);
@@ -275,6 +276,16 @@ export class ReferenceRewriter {
       default:
         this.visit(node, local);
     }
+  }
+
+  /** What `+=` or `++` reads and writes. */
+  #modified(node: Node, local: Local | undefined): void {
+    const name = node['name'] as string;
+    const isVariable =
+      node.type === 'Identifier' && !this.#bound(name, local) && this.#isNotebookName(name);
+    if (isVariable && !this.#isConstant(name)) {
+      this.#context.out.update(node.start, node.end, this.#read(name, node.start));
+    } else this.assignmentTarget(node, local);
   }
 
   /** A binding pattern of local names: only defaults and computed keys hold references. */

@@ -99,30 +99,31 @@ export class Executor {
     this.#draining = true;
     while (this.#queue.length > 0) {
       const item = this.#queue.shift() as Queued;
-      let failed = true;
       try {
-        failed = await this.#execute(item);
+        for (const { message, channel } of await this.#execute(item)) {
+          this.#io.publish('status', { execution_state: 'busy' }, message);
+          const content = { status: 'aborted', execution_count: this.#count };
+          this.#io.reply(channel, 'execute_reply', message, content);
+          this.#io.publish('status', { execution_state: 'idle' }, message);
+        }
       } catch (error) {
         process.stderr.write(`[gibbs kernel] ${(error as Error).stack}\n`);
       }
-      if (failed && item.message.content['stop_on_error'] !== false) await this.#abort();
     }
     this.#draining = false;
   }
 
-  /** Answers what is queued with `aborted`, including what is still on its way in the sockets. */
-  async #abort(): Promise<void> {
+  /**
+   * The requests that an error aborts: what is queued, including what is still on its way in the
+   * sockets. Called before the reply, so that nothing sent after it can be among them.
+   */
+  async #aborted(): Promise<Queued[]> {
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-    for (const { message, channel } of this.#queue.splice(0)) {
-      this.#io.publish('status', { execution_state: 'busy' }, message);
-      const content = { status: 'aborted', execution_count: this.#count };
-      this.#io.reply(channel, 'execute_reply', message, content);
-      this.#io.publish('status', { execution_state: 'idle' }, message);
-    }
+    return this.#queue.splice(0);
   }
 
-  /** True when the cell failed. */
-  async #execute({ message, channel }: Queued): Promise<boolean> {
+  /** Runs one request; returns those that its failure aborts. */
+  async #execute({ message, channel }: Queued): Promise<Queued[]> {
     const { content } = message;
     const code = typeof content['code'] === 'string' ? content['code'] : '';
     const silent = content['silent'] === true;
@@ -157,9 +158,11 @@ export class Executor {
             payload: [],
           }
         : { status: 'error', execution_count: count, ...error };
+    const stops = error !== undefined && content['stop_on_error'] !== false;
+    const aborted = stops ? await this.#aborted() : [];
     this.#io.reply(channel, 'execute_reply', message, { ...reply, started });
     this.#io.publish('status', { execution_state: 'idle' }, message);
-    return error !== undefined;
+    return aborted;
   }
 
   async #run(

@@ -88,8 +88,7 @@ export class UserProcess {
     const flags = [
       // Local files are modules of our own, so that they can be read again.
       '--experimental-vm-modules',
-      // A stopped cell leaves the bookkeeping of async hooks behind; that must not abort.
-      '--no-force-async-hooks-checks',
+      '--expose-internals',
       '--disable-warning=ExperimentalWarning',
     ];
     this.#child = spawn(process.execPath, [...process.execArgv, ...flags, host], {

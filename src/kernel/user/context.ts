@@ -32,3 +32,11 @@ export function currentCell(): CellContext | undefined {
 export function owningCell(): CellContext | undefined {
   return storage.getStore();
 }
+
+/**
+ * Leaves whatever cell the thread was in. Code that V8 stopped could not do so itself, and the
+ * event source that had called it would speak for that cell for ever.
+ */
+export function leaveCell(): void {
+  storage.enterWith(undefined as unknown as CellContext);
+}

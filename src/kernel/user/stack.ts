@@ -151,12 +151,12 @@ function isErrorLike(value: unknown): value is Error {
 }
 
 function constructorName(value: object): string {
-  const { constructor } = value;
-  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'Object';
+  const maker: unknown = value.constructor;
+  return typeof maker === 'function' && maker.name !== '' ? maker.name : 'Object';
 }
 
 function extraProperties(error: Error): string {
-  const hidden = new Set(['stack', 'message', 'name', 'cause', 'errors']);
+  const hidden = new Set(['stack', 'message', 'name', 'cause', 'errors', 'code']);
   const keys = Object.keys(error).filter((key) => !hidden.has(key));
   if (keys.length === 0) return '';
   const source = error as unknown as Record<string, unknown>;

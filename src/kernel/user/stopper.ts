@@ -14,6 +14,9 @@ interface InspectorMessage {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Called in the paused thread before it is unwound; see `unwind.ts`. */
+const UNWIND = "globalThis[Symbol.for('gibbs.kernel.unwind')]()";
+
 /** How long a cell may take to end by itself once the flag is up, ms. */
 const GRACE = 20;
 /** How long to look for JavaScript of the cell before taking it for one that waits, ms. */
@@ -74,9 +77,9 @@ export class Stopper {
     try {
       this.attach();
       for (let round = 0; this.#runs(cell); round++) {
-        await this.#grace(cell);
+        const idle = await this.#grace(cell);
         if (!this.#runs(cell)) break;
-        if (await this.#terminate(cell, round)) {
+        if (!idle && (await this.#terminate(cell, round))) {
           this.#post({ t: 'terminated', cell });
           await this.#until(cell, 1000);
         } else if (this.#runs(cell)) {
@@ -90,12 +93,18 @@ export class Stopper {
     }
   }
 
-  /** Waits out native calls, then a moment for the cell to end by itself. */
-  async #grace(cell: number): Promise<void> {
+  /**
+   * Waits out native calls, then a moment for the cell to end by itself. True when the thread did
+   * nothing at all in that moment: then there is no code to end.
+   */
+  async #grace(cell: number): Promise<boolean> {
+    const { eventLoopUtilization } = this.#worker.performance;
+    const before = eventLoopUtilization();
     for (let quiet = 0; quiet < GRACE && this.#runs(cell) && !this.#forced; quiet++) {
       if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) quiet = 0;
       await sleep(1);
     }
+    return eventLoopUtilization(before).active < 0.01;
   }
 
   /** True when JavaScript of the cell was found and ended. */
@@ -111,6 +120,7 @@ export class Stopper {
           (Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced);
         const late = performance.now() > deadline + 200;
         if (!inside && (this.#isUserCode(frames[0]) || late)) {
+          await this.#ask('Runtime.evaluate', { expression: UNWIND }, deadline + 2000);
           await this.#ask('Debugger.resume', { terminateOnResume: true }, deadline + 2000);
           return true;
         }
@@ -152,25 +162,26 @@ export class Stopper {
     this.#worker.postMessage(message);
   }
 
-  #send(method: string, params: object): number {
+  #send(method: string, params: object, onReply?: () => void): void {
     const id = ++this.#nextId;
+    // Before it is sent: the answer may come while it is.
+    if (onReply !== undefined) this.#pending.set(id, onReply);
     this.#inspector.post('NodeWorker.sendMessageToWorker', {
       sessionId: this.#session ?? '',
       message: JSON.stringify({ id, method, params }),
     });
-    return id;
   }
 
   async #ask(method: string, params: object, deadline: number): Promise<void> {
-    const id = this.#send(method, params);
-    const answered = new Promise<void>((resolve) => this.#pending.set(id, resolve));
+    const answered = new Promise<void>((resolve) => this.#send(method, params, resolve));
     await Promise.race([answered, sleep(Math.max(deadline - performance.now(), 5))]);
-    this.#pending.delete(id);
   }
 
   #receive(message: InspectorMessage): void {
-    if (message.id !== undefined) this.#pending.get(message.id)?.();
-    else if (message.method === 'Debugger.scriptParsed') {
+    if (message.id !== undefined) {
+      this.#pending.get(message.id)?.();
+      this.#pending.delete(message.id);
+    } else if (message.method === 'Debugger.scriptParsed') {
       this.#urls.set(message.params?.scriptId ?? '', message.params?.url ?? '');
     } else if (message.method === 'Debugger.paused') {
       this.#onPaused?.(message.params?.callFrames ?? []);

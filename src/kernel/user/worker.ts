@@ -7,13 +7,14 @@ import { Channel } from './channel.ts';
 import { CommManager } from './comms.ts';
 import { completeRuntime } from './complete.ts';
 import { installConsole } from './console.ts';
-import { currentCell } from './context.ts';
+import { currentCell, leaveCell } from './context.ts';
 import { guardProcess } from './process-guard.ts';
 import { isInterrupt, Session } from './session.ts';
 import { StackTraces } from './stack.ts';
 import { installStdin, Stdin } from './stdin.ts';
 import { installTimers } from './timers.ts';
 import { lowerWithTypeScript } from './typescript-compiler.ts';
+import { installUnwind } from './unwind.ts';
 import type { FromWorker, ToWorker, WorkerData } from './wire.ts';
 
 /** The thread that runs the cells. */
@@ -30,6 +31,7 @@ installTimers();
 installStdin(stdin);
 guardProcess(words, inputBytes);
 traces.install();
+installUnwind();
 
 const display = createDisplay({
   show: (data, { id, update, metadata }) => {
@@ -67,6 +69,7 @@ session.scope.define('readline', (text = '') => stdin.ask(String(text)));
 const predefined = new Set(session.scope.boxes.keys());
 
 parentPort?.on('message', (message: ToWorker) => {
+  leaveCell();
   switch (message.t) {
     case 'execute':
       void session.execute(message);

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KernelClient } from '../../kernel/client.ts';
+
+let kernel: KernelClient;
+beforeAll(async () => {
+  kernel = await KernelClient.start();
+});
+afterAll(() => kernel.close());
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs `code`, which prints "go", stops it by `how` and returns what became of it. */
+async function stopped(code: string, how: 'message' | 'signal', after = 30) {
+  const run = kernel.begin(`console.log('go');\n${code}`);
+  await kernel.printed(run.id, 'go');
+  await sleep(after);
+  if (how === 'message') await kernel.request('interrupt_request', {}, 'control');
+  else kernel.child.kill('SIGINT');
+  return run.done;
+}
+
+const KINDS: Record<string, string> = {
+  'a loop': 'while (true) steps++;',
+  'an await that never settles': 'steps++; await new Promise(() => {});',
+  'a loop of timers':
+    'while (true) { steps++; await new Promise((r) => setTimeout(r, 5)); }',
+  'a loop of microtasks': 'while (true) { steps++; await null; }',
+  'a loop after an await':
+    'await new Promise((r) => setTimeout(r, 5)); while (true) steps++;',
+  'a loop in a timer':
+    'setTimeout(() => { while (true) steps++; }, 1); await new Promise(() => {});',
+  'a loop in a function that catches everything':
+    'for (;;) { try { for (let i = 0; i < 1e9; i++) steps++; } catch {} }',
+  'immediates': 'while (true) { steps++; await new Promise((r) => setImmediate(r)); }',
+};
+
+describe('Stop', { timeout: 20_000 }, () => {
+  for (const how of ['message', 'signal'] as const) {
+    for (const [name, code] of Object.entries(KINDS)) {
+      it(`ends ${name} by ${how} and keeps the variables`, async () => {
+        await kernel.execute('let steps = 0; const kept = { answer: 42 };');
+        const run = await stopped(code, how);
+        expect(run.reply['status']).toBe('error');
+        expect(run.error?.ename).toBe('InterruptedError');
+        expect((await kernel.execute('kept.answer')).result).toBe('42');
+        expect(Number((await kernel.execute('steps')).result)).toBeGreaterThan(0);
+        const before = (await kernel.execute('steps')).result;
+        await sleep(30);
+        expect((await kernel.execute('steps')).result).toBe(before);
+      });
+    }
+  }
+
+  it('does nothing to a kernel that is idle', async () => {
+    await kernel.request('interrupt_request', {}, 'control');
+    kernel.child.kill('SIGINT');
+    await sleep(50);
+    expect((await kernel.execute('1 + 1')).result).toBe('2');
+  });
+
+  it('ends intervals that the cell had started', async () => {
+    await kernel.execute('let ticks = 0;');
+    await stopped('setInterval(() => ticks++, 2); await new Promise(() => {});', 'message');
+    const before = (await kernel.execute('ticks')).result;
+    await sleep(50);
+    expect((await kernel.execute('ticks')).result).toBe(before);
+  });
+
+  it('reaches a child process that the cell waits for', async () => {
+    const run = await stopped(
+      "const { execSync } = await import('node:child_process'); execSync('sleep 30');",
+      'message',
+    );
+    expect(run.reply['status']).toBe('error');
+    expect((await kernel.execute('1 + 1')).result).toBe('2');
+  });
+
+  it('lets a shielded section finish first', async () => {
+    const run = await stopped(
+      `const words = globalThis[Symbol.for('gibbs.interrupt')] as Int32Array;
+       Atomics.add(words, 1, 1);
+       const end = performance.now() + 300;
+       while (performance.now() < end);
+       const finished = true;
+       Atomics.sub(words, 1, 1);
+       while (true);`,
+      'message',
+    );
+    expect(run.error?.ename).toBe('InterruptedError');
+    expect((await kernel.execute('finished')).result).toBe('true');
+  });
+
+  it('works again and again', async () => {
+    await kernel.execute('let n = 0; const mark = Symbol("same");');
+    for (let i = 0; i < 20; i++) {
+      const run = await stopped('n++; while (true);', i % 2 ? 'message' : 'signal', 5 + i * 2);
+      expect(run.error?.ename).toBe('InterruptedError');
+    }
+    expect((await kernel.execute('[n, String(mark)]')).result).toBe("[ 20, 'Symbol(same)' ]");
+  });
+});
