@@ -10,6 +10,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
           testTimeout: 30_000,
+          // Trace the second call of every jitted function again, and compile afresh.
+          env: { GIBBS_CHECKED: '2', GIBBS_CACHE: 'off' },
         },
       },
       {

@@ -1,20 +1,26 @@
 import { ConfigError, ShapeError, TraceError } from '../core/errors.ts';
-import {
-  type DType,
-  type HostData,
-  type HostTensor,
-  isHostTensor,
-  sizeOf,
-} from '../core/host-tensor.ts';
-import { flatten, type Structure, structureKey, type Tree, unflatten } from '../core/tree.ts';
+import type { HostTensor } from '../core/host-tensor.ts';
+import { flatten, type Structure, structureKey, unflatten } from '../core/tree.ts';
 import { registerMissingGradients } from './gradients.ts';
 import { hashGraph } from './ir/hash.ts';
 import type { Graph } from './ir/ops.ts';
 import { costOf, printCost, printGraph, printSummary } from './ir/print.ts';
+import {
+  asSlot,
+  asTensor,
+  hostToTensor,
+  isLeaf,
+  isTensor,
+  leafSpec,
+  lift,
+  liftFresh,
+  specKey,
+} from './leaves.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
+import { BufferPool } from './run/buffers.ts';
 import { readCache, writeCache } from './run/cache.ts';
-import { OnnxSession, type Slot } from './run/session.ts';
+import { OnnxSession } from './run/session.ts';
 import { addStats, type JitStats, noStats } from './run/stats.ts';
 import { type Tensor, tf } from './tf.ts';
 import { activeTracer, type LeafSpec, trace } from './trace/tracer.ts';
@@ -29,7 +35,8 @@ export interface JitOptions {
   readonly executor?: Executor;
   /**
    * Arguments whose tensors are given up to the call: they are disposed and their memory is used
-   * for results. For training state, which would otherwise be allocated anew at every step.
+   * for results. For training state, which would otherwise be allocated anew at every step. An
+   * array that a tensor was made around (`tf.tensor(array)`) is given up with it.
    */
   readonly donate?: readonly number[];
   /** Name in statistics and listings; default: the function's own. */
@@ -61,19 +68,13 @@ export interface JitFunction<A extends unknown[], R> {
   explain(...args: { [K in keyof A]: Liftable<A[K]> }): string;
 }
 
-type Leaf = Tensor | HostTensor | number;
-
-const isTensor = (v: unknown): v is Tensor => v instanceof tf.Tensor;
-const isLeaf = (v: unknown): v is Leaf => typeof v === 'number' || isTensor(v) || isHostTensor(v);
-
 /** What one set of argument shapes was compiled to. */
 interface Compiled {
   readonly session: OnnxSession;
   readonly hash: string;
   readonly outputs: readonly LeafSpec[];
   readonly structure: Structure;
-  /** Buffers given up by earlier calls, by `dtype length`. */
-  readonly spare: Map<string, HostData[]>;
+  readonly buffers: BufferPool;
   calls: number;
 }
 
@@ -105,12 +106,15 @@ export function jit<A extends unknown[], R>(
   registry.add({ name, stats });
   const compiled = new Map<string, Compiled>();
 
-  const record = (leaves: readonly Leaf[], structure: Structure) => {
+  const record = (inputs: readonly LeafSpec[], structure: Structure) => {
     registerMissingGradients();
     const started = performance.now();
     let resultStructure: Structure | undefined;
-    const graph = trace(leaves.map(leafSpec), (tensors) => {
-      const result = flatten(fn(...(unflatten(structure, tensors) as unknown as A)), isLeaf);
+    const graph = trace(inputs, (tensors) => {
+      const result = flattenNamed(
+        `jit: ${name}: result`,
+        fn(...(unflatten(structure, tensors) as unknown as A)),
+      );
       resultStructure = result.structure;
       return result.leaves.map((leaf) => asTensor(leaf));
     });
@@ -118,8 +122,8 @@ export function jit<A extends unknown[], R>(
     return { graph, structure: resultStructure! };
   };
 
-  const compile = (leaves: readonly Leaf[], structure: Structure): Compiled => {
-    const recorded = record(leaves, structure);
+  const compile = (inputs: readonly LeafSpec[], structure: Structure): Compiled => {
+    const recorded = record(inputs, structure);
     stats.traces++;
     const started = performance.now();
     const hash = hashGraph(recorded.graph);
@@ -134,33 +138,31 @@ export function jit<A extends unknown[], R>(
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.nodesExecuted = model.nodeCount;
     stats.compileMs += performance.now() - started;
-    const outputs = recorded.graph.outputs.map((id) => recorded.graph.nodes[id]);
-    return {
-      session,
-      hash,
-      outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })),
-      structure: recorded.structure,
-      spare: new Map(),
-      calls: 0,
-    };
+    const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
+    const buffers = new BufferPool(outputs);
+    return { session, hash, outputs, structure: recorded.structure, buffers, calls: 0 };
   };
 
   const call = (...args: unknown[]): R => {
     // Inside another trace the body simply becomes part of that graph.
     if (activeTracer() !== null) return fn(...(lift(args) as A));
-    const { leaves, structure } = flattenArguments(name, args);
-    if (executor === 'eager') {
+    const { leaves, structure } = flattenNamed(`jit: ${name}: arguments`, args);
+    const inputs = leaves.map((leaf, i) => leafSpec(leaf, `jit: ${name}: leaf ${i} of arguments`));
+    // A compiled call is opaque to a gradient that is being recorded around it.
+    if (executor === 'eager' || isDifferentiating()) {
       stats.eagerCalls++;
-      return tf.tidy(() => fn(...(lift(args) as A)) as never);
+      const result = tf.tidy(() => liftFresh(fn(...(lift(args) as A))) as never);
+      if (!isDifferentiating()) for (const i of donate) tensorsIn(args[i]).forEach(disposeOnce);
+      return result;
     }
-    const key = structureKey(structure) + leaves.map(leafKey).join();
+    const key = structureKey(structure) + inputs.map(specKey).join();
     let target = compiled.get(key);
     if (target === undefined) {
-      target = compile(leaves, structure);
+      target = compile(inputs, structure);
       compiled.set(key, target);
     } else if (target.calls < checkedCalls(options.checked)) {
       stats.checks++;
-      const again = hashGraph(record(leaves, structure).graph);
+      const again = hashGraph(record(inputs, structure).graph);
       if (again !== target.hash) {
         throw new TraceError(
           name,
@@ -171,19 +173,20 @@ export function jit<A extends unknown[], R>(
     }
     target.calls++;
     const started = performance.now();
-    const inputs = leaves.map(asSlot);
-    const outputs = target.outputs.map((spec) => ({ ...spec, data: takeBuffer(target, spec) }));
-    target.session.run(inputs, outputs);
-    for (const argument of donate) giveUp(target, args[argument]);
-    const tensors = outputs.map(({ data, shape, dtype }) => hostToTensor(data, shape, dtype));
+    const { buffers, session } = target;
+    const results = target.outputs.map((spec) => ({ ...spec, data: buffers.take(spec) }));
+    session.run(leaves.map(asSlot), results);
+    for (const i of donate) for (const tensor of tensorsIn(args[i])) buffers.giveUp(tensor);
+    const tensors = results.map((result) => hostToTensor(result.data, result));
     stats.onnxCalls++;
     stats.runMs += performance.now() - started;
     return unflatten(target.structure, tensors) as R;
   };
 
   const explain = (...args: unknown[]): string => {
-    const { leaves, structure } = flattenArguments(name, args);
-    const raw = record(leaves, structure).graph;
+    const { leaves, structure } = flattenNamed(`jit: ${name}: arguments`, args);
+    const inputs = leaves.map((leaf, i) => leafSpec(leaf, `jit: ${name}: leaf ${i} of arguments`));
+    const raw = record(inputs, structure).graph;
     const lean = optimise(raw);
     return describe(name, raw, lean);
   };
@@ -214,12 +217,17 @@ function describe(name: string, raw: Graph, lean: Graph): string {
   ].join('\n');
 }
 
-function flattenArguments(name: string, args: unknown[]) {
+/** The leaves of a tree; what is no tree of tensors is an error that begins with `what`. */
+function flattenNamed(what: string, tree: unknown) {
+  if (tree instanceof Promise) {
+    throw new ShapeError(`${what} is a promise; a jitted function must not be async`);
+  }
   try {
-    return flatten(args, isLeaf);
+    return flatten(tree, isLeaf);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw new ShapeError(`jit: ${name}: arguments${error.message.slice('tree: '.length)}`);
+    const rest = error.message.slice('tree: '.length).replace('the root', '');
+    throw new ShapeError(`${what}${rest}`);
   }
 }
 
@@ -229,55 +237,11 @@ function checkedCalls(option: boolean | number | undefined): number {
   return Number(chosen) || 0;
 }
 
-function leafSpec(leaf: Leaf): LeafSpec {
-  if (typeof leaf === 'number') return { shape: [], dtype: 'float32' };
-  return { shape: [...leaf.shape], dtype: leaf.dtype as DType };
-}
+const tensorsIn = (tree: unknown) => flatten(tree, isLeaf).leaves.filter(isTensor);
 
-function leafKey(leaf: Leaf): string {
-  return typeof leaf === 'number' ? 'float32[]' : `${leaf.dtype}[${leaf.shape}]`;
-}
+const disposeOnce = (tensor: Tensor) => {
+  if (!tensor.isDisposed) tensor.dispose();
+};
 
-function asSlot(leaf: Leaf): Slot {
-  if (typeof leaf === 'number') return { data: Float32Array.of(leaf), shape: [], dtype: 'float32' };
-  if (isHostTensor(leaf)) return leaf;
-  return { data: leaf.dataSync() as HostData, shape: leaf.shape, dtype: leaf.dtype as DType };
-}
-
-function asTensor(leaf: Leaf): Tensor {
-  if (typeof leaf === 'number') return tf.scalar(leaf);
-  if (isTensor(leaf)) return leaf;
-  return tf.tensor(leaf.data, [...leaf.shape], leaf.dtype);
-}
-
-function lift(args: unknown[]): Tree<Tensor> {
-  const { leaves, structure } = flatten(args, isLeaf);
-  return unflatten(structure, leaves.map(asTensor));
-}
-
-const bufferKey = ({ shape, dtype }: LeafSpec) => `${dtype} ${sizeOf(shape)}`;
-
-function takeBuffer(target: Compiled, spec: LeafSpec): HostData {
-  const spare = target.spare.get(bufferKey(spec))?.pop();
-  if (spare !== undefined) return spare;
-  const size = sizeOf(spec.shape);
-  if (spec.dtype === 'float32') return new Float32Array(size);
-  return spec.dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
-}
-
-/** Disposes donated tensors and keeps their memory for the next results. */
-function giveUp(target: Compiled, argument: unknown): void {
-  for (const leaf of flatten(argument, isLeaf).leaves) {
-    if (!isTensor(leaf)) continue;
-    const key = bufferKey(leafSpec(leaf));
-    const list = target.spare.get(key) ?? [];
-    list.push(leaf.dataSync() as HostData);
-    target.spare.set(key, list);
-    leaf.dispose();
-  }
-}
-
-function hostToTensor(data: HostData, shape: readonly number[], dtype: DType): Tensor {
-  const cpu = tf.engine().findBackend('cpu');
-  return tf.engine().makeTensor(data, [...shape], dtype, cpu);
-}
+/** True while TensorFlow.js records a gradient eagerly. */
+const isDifferentiating = () => tf.engine().state.gradientDepth > 0;

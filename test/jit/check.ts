@@ -10,8 +10,12 @@ import { type Entry, floats, type Sample } from './sample.ts';
  * The loss is Σ w·(y + y²/2): the square makes the second order of a linear op non-trivial.
  */
 
-/** Largest deviation, relative to the largest element, that float32 rounding may cause. */
+/**
+ * Largest deviation that float32 rounding may cause, relative to the largest element, or to FLOOR
+ * where all are smaller: then they are what cancellation left.
+ */
 export const TOLERANCE = { value: 2e-6, first: 1e-5, second: 1e-4 } as const;
+const FLOOR = 0.05;
 /** Relative to the sum of the moduli of the terms of the directional derivative. */
 const DIFFERENCE_TOLERANCE = 5e-3;
 const STEP = 0.01;
@@ -135,7 +139,7 @@ function relativeToMax(got: ArrayLike<number>, want: ArrayLike<number>): number 
     const d = Math.abs(got[i] - want[i]);
     deviation = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(deviation, d);
   }
-  return deviation === 0 ? 0 : deviation / Math.max(scale, 1e-6);
+  return deviation === 0 ? 0 : deviation / Math.max(scale, FLOOR);
 }
 
 interface Run {

@@ -1,3 +1,4 @@
+import type { TraceError } from '../../core/errors.ts';
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { tf } from '../tf.ts';
 import { activeOp, activeRandomOp, traceError } from './caller.ts';
@@ -37,15 +38,32 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   override readSync(): never {
-    throw traceError(
-      activeOp() === 'tensor' ? 'dataSync' : activeOp(),
+    throw this.readError('dataSync');
+  }
+
+  /** Reported when the trace ends: nobody may be waiting for this promise to reject. */
+  override read(): Promise<never> {
+    const error = this.readError('data');
+    const tracer = this.tracer();
+    if (tracer === null) return Promise.reject(error);
+    tracer.failure ??= error;
+    return new Promise(() => {});
+  }
+
+  private readError(method: string): TraceError {
+    const op = activeOp() === 'tensor' ? method : activeOp();
+    if (this.tracer() === null) {
+      return traceError(
+        op,
+        'reads a tensor of a trace that has ended: of what a traced function makes, only what it ' +
+          'returns exists outside',
+      );
+    }
+    return traceError(
+      op,
       'reads the value of a tensor inside a traced function, where it has none yet; return the ' +
         'tensor and read it outside, or use tf.where instead of a branch',
     );
-  }
-
-  override read(): never {
-    return this.readSync();
   }
 
   override numDataIds(): number {
@@ -104,6 +122,7 @@ export function installTraceBackend(tracer: () => Tracer | null): void {
   if (installed) return;
   installed = true;
   tf.registerBackend(TRACE_BACKEND, () => new TraceBackend(tracer), 0);
+  refuseAssignments(tracer);
   const names = Object.entries(tf).flatMap(([key, value]) => (key === value ? [key] : []));
   for (const kernelName of [...names, '_FusedMatMul']) {
     if (tf.getKernel(kernelName, TRACE_BACKEND) !== undefined) continue;
@@ -118,4 +137,19 @@ export function installTraceBackend(tracer: () => Tracer | null): void {
       },
     });
   }
+}
+
+/** A variable that is assigned to in a trace would be left with a value that does not exist. */
+function refuseAssignments(tracer: () => Tracer | null): void {
+  const { assign } = tf.Variable.prototype;
+  tf.Variable.prototype.assign = function (value) {
+    if (tracer() !== null) {
+      throw traceError(
+        'assign',
+        'changes a variable inside a traced function, where nothing is computed; take the old ' +
+          'value as an argument and return the new one',
+      );
+    }
+    return assign.call(this, value);
+  };
 }

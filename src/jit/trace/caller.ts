@@ -33,18 +33,43 @@ export function activeRandomOp(): string | undefined {
 
 const JIT_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
+/** `at name (place)` or `at place`, where the place ends in line and column. */
+function placeOf(frame: string): string | undefined {
+  const named = frame.endsWith(')') ? frame.indexOf(' (') : -1;
+  const place = named >= 0 ? frame.slice(named + 2, -1) : frame.replace(/^at (async )?/, '');
+  return /:\d+:\d+$/.test(place) ? asPath(place) : undefined;
+}
+
+const asPath = (place: string) =>
+  place.startsWith('file://') ? decodeURIComponent(place.slice(7)) : place;
+
+const isOurs = (file: string) =>
+  file.startsWith('node:') || file.includes('/node_modules/') || file.startsWith(JIT_FOLDER);
+
+/**
+ * The frames of the stack as printed, which is after source maps, beside the files that really
+ * ran: a map may move a library's frames out of node_modules.
+ */
+function frames(): { printed: string; file: string }[] {
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  Error.stackTraceLimit = 200;
+  try {
+    const printed = (new Error().stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+    Error.prepareStackTrace = (_, sites) => sites.map((site) => site.getFileName() ?? '');
+    const files = new Error().stack as unknown as string[];
+    return printed.map((line, i) => ({ printed: line.trim(), file: asPath(files[i] ?? '') }));
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+}
+
 /** `file:line:column` of the code that called into the engine, skipping libraries. */
 export function callerLine(): string {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 200;
-  const frames = (new Error().stack ?? '').split('\n').slice(1);
-  Error.stackTraceLimit = stackTraceLimit;
-  for (const frame of frames) {
-    const place = /\(?((?:file:\/\/)?[^()\s]+:\d+:\d+)\)?$/.exec(frame.trim())?.[1];
-    if (place === undefined || place.startsWith('node:')) continue;
-    const path = place.startsWith('file://') ? decodeURIComponent(place.slice(7)) : place;
-    if (path.includes('/node_modules/') || path.startsWith(JIT_FOLDER)) continue;
-    return path;
+  for (const { printed, file } of frames()) {
+    const place = placeOf(printed);
+    if (place === undefined || isOurs(place) || isOurs(file)) continue;
+    return place;
   }
   return 'unknown line';
 }

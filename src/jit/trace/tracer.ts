@@ -1,10 +1,12 @@
+import { GibbsError, ShapeError, type TraceError } from '../../core/errors.ts';
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/ops.ts';
+import { Malformed } from '../ir/spec.ts';
 import { type Tensor, tf } from '../tf.ts';
 import { asDType, installTraceBackend, TRACE_BACKEND } from './backend.ts';
-import { activeOp, traceError } from './caller.ts';
-import { TRACE_RULES, type TraceInputs } from './rules.ts';
+import { activeOp, callerLine, traceError } from './caller.ts';
+import { TRACE_RULES, type TraceInputs, type TraceRule } from './rules.ts';
 
 /**
  * Records what a function of tensors does. While it runs, TensorFlow.js' active backend is one
@@ -12,6 +14,8 @@ import { TRACE_RULES, type TraceInputs } from './rules.ts';
  */
 export class Tracer {
   readonly builder = new GraphBuilder();
+  /** What went wrong where it could not be thrown. */
+  failure: TraceError | undefined;
   private readonly nodeOf = new WeakMap<object, number>();
 
   /** The node behind a tensor; tensors from outside the trace become constants. */
@@ -63,12 +67,24 @@ export class Tracer {
     for (const [key, value] of Object.entries(inputs)) {
       if (value !== undefined && value !== null) ids[key] = this.node(value as Tensor);
     }
-    const result = rule(this.builder, ids, attrs as never);
+    const result = this.apply(rule, ids, attrs);
     const infos = (Array.isArray(result) ? result : [result]).map((id) => {
       const { shape, dtype } = this.builder.nodes[id];
       return { dataId: this.dataId(id), shape: [...shape], dtype };
     });
     return Array.isArray(result) ? infos : infos[0];
+  }
+
+  /** Operands that do not fit are the caller's fault, so the error names the op and the line. */
+  private apply(rule: TraceRule, ids: TraceInputs, attrs: object): number | number[] {
+    try {
+      return rule(this.builder, ids, attrs);
+    } catch (error) {
+      const cause = (error as Error).cause;
+      if (error instanceof GibbsError && !(cause instanceof Malformed)) throw error;
+      const why = cause instanceof Malformed ? cause.message : (error as Error).message;
+      throw new ShapeError(`${activeOp()} at ${callerLine()}: ${why}`, { cause: error });
+    }
   }
 }
 
@@ -105,6 +121,7 @@ export function trace(inputs: readonly LeafSpec[], fn: (inputs: Tensor[]) => Ten
       tracer.tensor(tracer.builder.input(shape, dtype)),
     );
     const outputs = fn(tensors).map((t) => tracer.node(t));
+    if (tracer.failure !== undefined) throw tracer.failure;
     return tracer.builder.finish(outputs);
   } finally {
     engine.endScope();
