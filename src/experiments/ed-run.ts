@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataError } from '../core/errors.ts';
+import type { HostTensor } from '../core/host-tensor.ts';
+import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
+import type { Progress } from '../train/loop.ts';
+import { finishedResult, RunFolder, type RunIdentity, runKey } from '../train/run.ts';
+import { type Environment, environment } from './environment.ts';
+import { defaultRunsFolder, projectRoot } from './runs-folder.ts';
+
+/** How the experiments of Energy Discrepancy are run; what is trained is in their configurations. */
+export interface EdRunOptions {
+  /** Default 0. */
+  readonly seed?: number;
+  /** The folder of all runs. Default: `data/runs` of the project. */
+  readonly root?: string;
+  /** Results that came with the project. Default: `data/checkpoints`; `null`: look at none. */
+  readonly shipped?: string | null;
+  /** Trains again from the start even where a result is there. */
+  readonly fresh?: boolean;
+  /** Seconds between checkpoints. Default 30. */
+  readonly checkpointSeconds?: number;
+  /** `name` says which of the trainings of the experiment is under way. */
+  readonly onProgress?: (progress: Progress, name: string) => void;
+  readonly onNotice?: (text: string) => void;
+  /** Stops after the current iteration, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Named arrays kept beside the numbers of a run. */
+export type RunArrays = Readonly<Record<string, HostTensor>>;
+
+/** What a training leaves behind, apart from its arrays; plain JSON. */
+export interface EdRunRecord<C, N> {
+  readonly key: string;
+  readonly config: C;
+  readonly seed: number;
+  readonly numbers: N;
+  readonly steps: number;
+  /** Seconds of training, compilation included, over all sessions of the run. */
+  readonly seconds: number;
+  /** SHA-256 of the final state. */
+  readonly checksum: string;
+  readonly environment: Environment;
+}
+
+export interface EdRun<C, N> extends EdRunRecord<C, N> {
+  readonly arrays: RunArrays;
+  /** Whether it was trained now, earlier on this machine, or came with the project. */
+  readonly origin: 'trained' | 'kept' | 'shipped';
+}
+
+/** What the training of one run returns. */
+export interface EdOutcome<N> {
+  readonly numbers: N;
+  readonly arrays: RunArrays;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly checksum: string;
+}
+
+const ARRAYS = 'arrays.safetensors';
+
+/**
+ * The finished run of an identity: the one kept in the runs folder, else the one that came with the
+ * project, else trained now in its run folder, from its last checkpoint where there is one.
+ */
+export async function edRun<C, N>(
+  identity: RunIdentity & { readonly config: C },
+  options: EdRunOptions,
+  work: (run: RunFolder) => Promise<EdOutcome<N>>,
+): Promise<EdRun<C, N>> {
+  const { root = defaultRunsFolder(), fresh, onNotice } = options;
+  const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
+  if (!fresh) {
+    const kept = readRun<C, N>(root, identity);
+    if (kept) return { ...kept, origin: 'kept' };
+    const ours = shipped === null ? undefined : readRun<C, N>(shipped, identity);
+    if (ours) return { ...ours, origin: 'shipped' };
+  }
+  const run = RunFolder.open({ ...identity, root, fresh, onNotice });
+  try {
+    const { arrays, numbers, steps, seconds, checksum } = await work(run);
+    const record: EdRunRecord<C, N> = {
+      key: run.key,
+      config: identity.config,
+      seed: identity.seed,
+      numbers,
+      steps,
+      seconds: Math.round(seconds * 10) / 10,
+      checksum,
+      environment: environment(),
+    };
+    run.write(ARRAYS, encodeSafetensors(arrays));
+    run.finish(record);
+    return { ...record, arrays, origin: 'trained' };
+  } finally {
+    run.close();
+  }
+}
+
+/** Where results that come with the project lie, run by run as in the runs folder. */
+export function shippedFolder(): string {
+  return join(projectRoot(), 'data', 'checkpoints');
+}
+
+function readRun<C, N>(
+  root: string,
+  identity: RunIdentity,
+): Omit<EdRun<C, N>, 'origin'> | undefined {
+  const found = finishedResult(root, identity) as EdRunRecord<C, N> | undefined;
+  if (!found) return undefined;
+  const path = join(root, runKey(identity), ARRAYS);
+  if (!existsSync(path)) {
+    throw new DataError(`${path} is missing beside its result; train the run again with fresh`);
+  }
+  const { tensors } = readSafetensorsFile(path);
+  const arrays = Object.fromEntries([...tensors].map(([name, t]) => [name, toHostTensor(t)]));
+  return { ...found, arrays };
+}
