@@ -151,7 +151,7 @@ export { penaltyFigure } from './figures/derivation-penalty.ts';
 export { recoveryFigure, recoveryFitFigure } from './figures/derivation-recovery.ts';
 export { weightFigure } from './figures/derivation-weight.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
-export { renderPng, renderSvg } from './figures/render.ts';
+export { renderPng, renderSmallPng, renderSvg } from './figures/render.ts';
 // jit: the engine
 export {
   type GradOptions,

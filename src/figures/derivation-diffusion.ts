@@ -14,8 +14,8 @@ export function coefficientFigure(series: readonly CoefficientSeries[]): Spec {
   return derivationPanels({
     title: 'Coefficients of the forward posterior',
     caption:
-      'q(x_t | x_t+1, x̂) = N(c₁x̂ + c₂x_t+1, β̃ I). Close to the data the step follows the ' +
-      'prediction x̂; far from it the variance takes over and the prediction hardly matters.',
+      'q(x | x′, x̂) = N(c₁x̂ + c₂x′, β̃ I), with x at level t and x′ at t + 1. Close to the data the ' +
+      'step follows the prediction x̂; far from it the variance takes over.',
     panels: series.map((s, i) => coefficients(s, i === 0)),
   });
 }
@@ -23,8 +23,6 @@ export function coefficientFigure(series: readonly CoefficientSeries[]): Spec {
 function coefficients(s: CoefficientSeries, labelled: boolean): Panel {
   const steps = s.c1.length;
   const t = Array.from({ length: steps }, (_, k) => k);
-  const label = (text: string, dy: number) =>
-    labelled ? { label: { text, at: 1, dx: 6, dy } } : {};
   return {
     title: s.name,
     width: 170,
@@ -32,9 +30,19 @@ function coefficients(s: CoefficientSeries, labelled: boolean): Panel {
     x: { title: 't', domain: [-0.25, steps - 0.75], ticks: t },
     y: { domain: [-0.04, 1.06], ticks: [0, 0.5, 1] },
     curves: [
-      { x: t, y: s.c1, colour: HUES.data, dots: true, ...label('c₁', -9) },
-      { x: t, y: s.c2, colour: HUES.model, dots: true, ...label('c₂', 10) },
-      { x: t, y: s.variance, colour: HUES.warm, dots: true, ...label('β̃', -9) },
+      { x: t, y: s.c1, colour: HUES.data, dots: true },
+      { x: t, y: s.c2, colour: HUES.model, dots: true },
+      { x: t, y: s.variance, colour: HUES.warm, dots: true },
     ],
+    ...(labelled && {
+      key: {
+        corner: 'top-right',
+        entries: [
+          { text: 'c₁', colour: HUES.data },
+          { text: 'c₂', colour: HUES.model },
+          { text: 'β̃', colour: HUES.warm },
+        ],
+      },
+    }),
   };
 }

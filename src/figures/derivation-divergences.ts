@@ -20,23 +20,15 @@ const SHOWN = [-2.4, 2.4] as const;
 
 /** What Jeffreys' divergence adds to the reverse KL: it seeks modes and still covers. */
 export function divergenceFigure(p: DivergencePicture): Spec {
-  const curve = (y: Numbers, colour: string, text: string, more: Partial<Curve['label']> = {}) => ({
-    ...within(p.x, y, SHOWN),
-    colour,
-    label: { text, at: 'peak' as const, dx: 10, dy: 0, ...more },
-  });
+  const curve = (y: Numbers, colour: string): Curve => ({ ...within(p.x, y, SHOWN), colour });
   const jeffreys = Array.from(p.means, (_, i) => p.reverse[i] + p.forward[i]);
-  const line = (y: Numbers, colour: string, text: string, at: number, dy: number): Curve => ({
-    ...within(p.means, y, SHOWN),
-    colour,
-    label: { text, at, dx: 6, dy },
-  });
+  const line = (y: Numbers, colour: string): Curve => ({ ...within(p.means, y, SHOWN), colour });
   const top = Math.min(16, above(jeffreys));
   return derivationPanels({
     title: 'What Jeffreys adds to KL',
     caption:
-      'A Gaussian generator against a conditional with two hills. KL(p_φ‖p_θ) is content with one ' +
-      'hill, KL(p_θ‖p_φ) spreads over both and the gap between them, their sum pays for either fault.',
+      'A Gaussian generator g against a conditional p with two hills. KL(g‖p) is content with one ' +
+      'hill, KL(p‖g) spreads over both and the valley between, their sum pays for either fault.',
     panels: [
       {
         title: 'The best Gaussian of each divergence',
@@ -45,31 +37,39 @@ export function divergenceFigure(p: DivergencePicture): Spec {
         y: { title: 'density', domain: [0, above(p.target, p.fits.reverse)] },
         curves: [
           { ...within(p.x, p.target, SHOWN), colour: HUES.data, filled: true, width: 1.2 },
-          curve(p.fits.reverse, HUES.warm, 'KL(p_φ‖p_θ)'),
-          curve(p.fits.forward, HUES.green, 'KL(p_θ‖p_φ)', { dx: -8, dy: -9, align: 'right' }),
-          curve(p.fits.jeffreys, HUES.violet, 'Jeffreys', { dx: -10, dy: -9, align: 'right' }),
+          curve(p.fits.reverse, HUES.warm),
+          curve(p.fits.forward, HUES.green),
+          curve(p.fits.jeffreys, HUES.violet),
         ],
-        notes: [
-          { x: -1.35, y: 0.02 + 0.62 * hill(p), text: 'p_θ', colour: HUES.data, align: 'right' },
-        ],
+        key: {
+          corner: 'top-left',
+          entries: [
+            { text: 'shaded: p', colour: HUES.data },
+            { text: 'least KL(g‖p), eq. (11)', colour: HUES.warm },
+            { text: 'least KL(p‖g), eq. (12)', colour: HUES.green },
+            { text: 'least sum, eq. (10)', colour: HUES.violet },
+          ],
+        },
       },
       {
         title: 'Divergence by position',
-        subtitle: `Gaussian of deviation ${p.sd}`,
         width: 320,
-        x: { title: 'mean of the Gaussian', domain: [-1.8, 1.8] },
+        x: { title: `mean of g, its deviation being ${p.sd}`, domain: [-1.8, 1.8] },
         y: { title: 'nat', domain: [0, top] },
         curves: [
-          line(jeffreys, HUES.violet, 'sum', -0.35, -10),
-          line(p.reverse, HUES.warm, 'KL(p_φ‖p_θ)', -0.2, -12),
-          line(p.forward, HUES.green, 'KL(p_θ‖p_φ)', 0.5, 12),
+          line(jeffreys, HUES.violet),
+          line(p.reverse, HUES.warm),
+          line(p.forward, HUES.green),
         ],
+        key: {
+          corner: 'top-centre',
+          entries: [
+            { text: 'KL(g‖p) + KL(p‖g)', colour: HUES.violet },
+            { text: 'KL(g‖p)', colour: HUES.warm },
+            { text: 'KL(p‖g)', colour: HUES.green },
+          ],
+        },
       },
     ],
   });
-}
-
-/** Height of the target's left hill. */
-function hill({ x, target }: DivergencePicture): number {
-  return Math.max(...within(x, target, [-2.4, 0]).y);
 }

@@ -50,7 +50,7 @@ export function entropyFigure(p: EntropyPicture): Spec {
       'expected KL from posterior to encoder.',
     panels: [
       {
-        title: 'p_φ(z | x, x′) and q_ψ(z | x, x′)',
+        title: 'Posterior of z and encoder',
         width: 330,
         x: { title: 'z', domain: SHOWN },
         y: { domain: [0, rows], bare: true },
@@ -66,20 +66,20 @@ export function entropyFigure(p: EntropyPicture): Spec {
         })),
       },
       {
-        title: 'E[−log q_ψ(z | x, x′)], nat',
+        title: 'Entropy and slack',
         width: 330,
-        x: { domain: [0, 1.2 * top], title: 'nat' },
+        x: { domain: [0, 1.25 * top], title: 'E[−log q(z | x, x′)], nat' },
         y: { domain: [-0.3, bars], bare: true },
         bars: p.bounds.flatMap((b, i) => [
           { x: 0, x2: b.entropy, y: bars - 0.8 - i, colour: HUES.quiet },
           { x: b.entropy, x2: b.entropy + b.slack, y: bars - 0.8 - i, colour: HUES.warm },
         ]),
         notes: p.bounds.flatMap((b, i) => [
-          { x: 0, y: bars - 0.42 - i, text: ` ${b.name}` },
+          { x: 0.02 * top, y: bars - 0.42 - i, text: b.name },
           {
-            x: b.entropy + b.slack,
+            x: b.entropy + b.slack + 0.02 * top,
             y: bars - 0.8 - i,
-            text: `  +${b.slack.toFixed(3)}`,
+            text: `+${b.slack.toFixed(3)}`,
             colour: HUES.warm,
           },
         ]),

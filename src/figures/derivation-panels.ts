@@ -19,6 +19,7 @@ export interface Curve {
   readonly colour: string;
   /** Length of dash and gap in pixels; a solid line by default. */
   readonly dash?: readonly [number, number];
+  /** Of the line in pixels; 0 for a filled curve without one. */
   readonly width?: number;
   /** Fills down to `base`. */
   readonly filled?: boolean;
@@ -26,18 +27,6 @@ export interface Curve {
   readonly base?: number;
   /** Dots at the points, for functions of a few integers. */
   readonly dots?: boolean;
-  readonly label?: CurveLabel;
-}
-
-/** A word beside a curve, at one of its points. */
-export interface CurveLabel {
-  readonly text: string;
-  /** The x of the point, or `peak` for the highest. */
-  readonly at: number | 'peak';
-  /** Offset in pixels, right and down. */
-  readonly dx?: number;
-  readonly dy?: number;
-  readonly align?: 'left' | 'center' | 'right';
 }
 
 /** A mark at a point, with an interval where there is one. */
@@ -49,6 +38,7 @@ export interface Dot {
   readonly colour: string;
 }
 
+/** A word at a point of the plot. */
 export interface Note {
   readonly x: number;
   readonly y: number;
@@ -65,15 +55,21 @@ export interface Bar {
   readonly colour: string;
 }
 
+/** What the colours mean, as coloured words in a corner. */
+export interface PanelKey {
+  readonly corner: 'top-left' | 'top-right' | 'bottom-left' | 'bottom-right' | 'top-centre';
+  readonly entries: readonly { readonly text: string; readonly colour: string }[];
+}
+
 export interface Panel {
   readonly title: string;
-  readonly subtitle?: string;
   readonly x: Axis;
   readonly y: Axis;
   readonly curves?: readonly Curve[];
   readonly dots?: readonly Dot[];
   readonly bars?: readonly Bar[];
   readonly notes?: readonly Note[];
+  readonly key?: PanelKey;
   /** Horizontal lines. */
   readonly levels?: readonly number[];
   /** Pixels; default 280 and 220. */
@@ -96,149 +92,158 @@ export interface PanelFigure {
   /** The lines under the title. */
   readonly caption: string;
   readonly panels: readonly Panel[];
-  readonly columns?: number;
 }
 
+const WIDTH = 280;
+const HEIGHT = 220;
+/** Pixels between panels: room for an axis with its title. */
 const GAP = 62;
-const MOST_POINTS = 170;
+const MOST_POINTS = 130;
 
 /** Panels next to each other, each with its own axes. */
-export function derivationPanels(figure: PanelFigure): Spec {
-  const { panels, columns = panels.length } = figure;
-  const width = panels.slice(0, columns).reduce((sum, p) => sum + (p.width ?? 280) + GAP, -GAP);
+export function derivationPanels({ title, caption, panels }: PanelFigure): Spec {
+  const width = panels.reduce((sum, p) => sum + (p.width ?? WIDTH) + GAP, -GAP);
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: {
-      text: figure.title,
-      subtitle: wrapText(figure.caption, width, THEME.title.subtitleFontSize),
+      text: title,
+      subtitle: wrapText(caption, width, THEME.title.subtitleFontSize),
       fontSize: 16,
       subtitleLineHeight: 15,
       offset: 20,
     },
     bounds: 'flush',
-    spacing: { row: 66, column: GAP },
-    columns,
-    concat: panels.map(panelSpec),
+    spacing: GAP,
+    hconcat: panels.map(panelSpec),
     config: THEME,
   };
 }
 
 function panelSpec(panel: Panel): Spec {
-  const { curves = [], dots = [], bars = [], notes = [], levels = [] } = panel;
-  const x = channel('x', panel.x);
-  const y = channel('y', panel.y);
+  const { curves = [], dots = [], bars = [], notes = [], levels = [], key } = panel;
   return {
-    title: {
-      text: panel.title,
-      ...(panel.subtitle !== undefined && { subtitle: panel.subtitle }),
-    },
-    width: panel.width ?? 280,
-    height: panel.height ?? 220,
+    title: panel.title,
+    width: panel.width ?? WIDTH,
+    height: panel.height ?? HEIGHT,
+    encoding: { x: channel('x', panel.x), y: channel('y', panel.y) },
     layer: [
-      ...levels.map((level) => ({
-        data: { values: [{ y: level }] },
-        mark: { type: 'rule', color: HUES.quiet, strokeWidth: 1, strokeDash: [2, 3] },
-        encoding: { y },
-      })),
-      ...curves.filter((c) => c.filled).map((c) => areaLayer(c, x, y)),
-      ...bars.map((bar) => ({
-        data: { values: [{ x: bar.x, x2: bar.x2, y: bar.y }] },
-        mark: { type: 'bar', color: bar.colour, height: 18, clip: true },
-        encoding: { x, x2: { field: 'x2' }, y },
-      })),
-      ...curves.map((c) => lineLayer(c, x, y)),
-      ...dots.flatMap((d) => dotLayers(d, x, y)),
-      ...curves.flatMap((c) => (c.label ? [noteLayer(labelOf(c, c.label), x, y)] : [])),
-      ...notes.map((note) => noteLayer(note, x, y)),
+      ...(levels.length > 0 ? [levelLayer(levels)] : []),
+      ...curves.map(curveLayer),
+      ...(bars.length > 0 ? [barLayer(bars)] : []),
+      ...(dots.some((d) => d.error !== undefined) ? [errorLayer(dots)] : []),
+      ...(dots.length > 0 ? [dotLayer(dots)] : []),
+      ...(['left', 'center', 'right'] as const).flatMap((align) => noteLayer(notes, align)),
+      ...(key ? keyLayers(key, panel) : []),
     ],
   };
 }
 
-function lineLayer(curve: Curve, x: Spec, y: Spec): Spec {
+const COLOUR = { field: 'colour', type: 'nominal', scale: null };
+
+function levelLayer(levels: readonly number[]): Spec {
   return {
-    data: { values: points(curve) },
-    mark: {
-      type: 'line',
-      color: curve.colour,
-      strokeWidth: curve.width ?? 1.8,
-      clip: true,
-      ...(curve.dash && { strokeDash: curve.dash }),
-      ...(curve.dots && { point: { size: 26, filled: true, color: curve.colour } }),
-    },
-    encoding: { x, y },
+    data: { values: levels.map((y) => ({ y })) },
+    mark: { type: 'rule', color: HUES.quiet, strokeWidth: 1, strokeDash: [2, 3] },
+    // A rule across the panel has no x of its own.
+    encoding: { x: null },
   };
 }
 
-function areaLayer(curve: Curve, x: Spec, y: Spec): Spec {
-  const base = curve.base ?? 0;
+function curveLayer(curve: Curve): Spec {
+  const { colour, base = 0, dash, width = 1.8, filled, dots } = curve;
+  const data = { values: table(curve), format: CSV };
+  const stroke = { color: colour, strokeWidth: width, ...(dash && { strokeDash: dash }) };
+  if (!filled) {
+    const point = dots && { point: { size: 26, filled: true, color: colour } };
+    return { data, mark: { type: 'line', clip: true, ...stroke, ...point } };
+  }
+  const line = width > 0 && { line: stroke };
   return {
-    data: { values: points(curve).map((p) => ({ ...p, base })) },
-    mark: { type: 'area', color: curve.colour, opacity: 0.16, clip: true },
-    encoding: { x, y, y2: { field: 'base' } },
+    data,
+    mark: { type: 'area', clip: true, color: colour, fillOpacity: 0.16, ...line },
+    encoding: { y2: { datum: base } },
   };
 }
 
-function dotLayers(dot: Dot, x: Spec, y: Spec): Spec[] {
-  const { error } = dot;
-  const mark = { type: 'point', filled: true, size: 42, color: dot.colour, opacity: 1 };
-  const point = { data: { values: [{ x: dot.x, y: dot.y }] }, mark, encoding: { x, y } };
-  if (error === undefined) return [point];
+const CSV = { type: 'csv', parse: { x: 'number', y: 'number' } };
+
+/** Few points, few digits and a table of text: a picture is a few kilobytes of a notebook. */
+function table(curve: Curve): string {
+  const { x, y, base = 0 } = curve;
+  const every = Math.max(1, Math.ceil(x.length / MOST_POINTS));
+  const rows = ['x,y'];
+  for (let i = 0; i < x.length; i += every) {
+    if (Number.isFinite(y[i])) rows.push(`${short(x[i])},${short(y[i] + base)}`);
+  }
+  return rows.join('\n');
+}
+
+function barLayer(bars: readonly Bar[]): Spec {
+  return {
+    data: { values: bars },
+    mark: { type: 'bar', height: 18, clip: true },
+    encoding: { x2: { field: 'x2' }, color: COLOUR },
+  };
+}
+
+function errorLayer(dots: readonly Dot[]): Spec {
+  const values = dots
+    .filter((d) => d.error !== undefined)
+    .map(({ x, y, error = 0, colour }) => ({ x, y: y - error, y2: y + error, colour }));
+  return {
+    data: { values },
+    mark: { type: 'rule', strokeWidth: 1.6, clip: true },
+    encoding: { y2: { field: 'y2' }, color: COLOUR },
+  };
+}
+
+function dotLayer(dots: readonly Dot[]): Spec {
+  return {
+    data: { values: dots.map(({ x, y, colour }) => ({ x, y, colour })) },
+    mark: { type: 'point', filled: true, size: 42, opacity: 1 },
+    encoding: { color: COLOUR },
+  };
+}
+
+const TEXT = { type: 'text', fontSize: 11, baseline: 'middle' } as const;
+const TEXT_FIELD = { field: 'text', type: 'nominal' };
+
+function noteLayer(notes: readonly Note[], align: 'left' | 'center' | 'right'): Spec[] {
+  const values = notes
+    .filter((note) => (note.align ?? 'left') === align)
+    .map(({ x, y, text, colour = INK }) => ({ x, y, text, colour }));
+  if (values.length === 0) return [];
   return [
-    {
-      data: { values: [{ x: dot.x, y: dot.y - error, y2: dot.y + error }] },
-      mark: { type: 'rule', color: dot.colour, strokeWidth: 1.6, clip: true },
-      encoding: { x, y, y2: { field: 'y2' } },
-    },
-    point,
+    { data: { values }, mark: { ...TEXT, align }, encoding: { text: TEXT_FIELD, color: COLOUR } },
   ];
 }
 
-interface PlacedNote extends Note {
-  readonly dx?: number;
-  readonly dy?: number;
-}
+/** Pixels from the frame to the words of a key, and between its lines. */
+const MARGIN = 9;
+const LEADING = 15;
 
-function noteLayer(note: PlacedNote, x: Spec, y: Spec): Spec {
-  return {
-    data: { values: [{ x: short(note.x), y: short(note.y) }] },
-    mark: {
-      type: 'text',
-      text: note.text,
-      color: note.colour ?? INK,
-      fontSize: 11,
-      align: note.align ?? 'left',
-      baseline: 'middle',
-      ...(note.dx !== undefined && { dx: note.dx }),
-      ...(note.dy !== undefined && { dy: note.dy }),
-    },
-    encoding: { x, y },
-  };
-}
-
-function labelOf(curve: Curve, label: CurveLabel): PlacedNote {
-  let nearest = 0;
-  const distance = (i: number) =>
-    label.at === 'peak' ? -curve.y[i] : Math.abs(curve.x[i] - label.at);
-  for (let i = 1; i < curve.x.length; i++) if (distance(i) < distance(nearest)) nearest = i;
-  const { text, dx = 0, dy = 0, align = 'left' } = label;
-  const at = { x: curve.x[nearest], y: curve.y[nearest] + (curve.base ?? 0) };
-  return { ...at, text, dx, dy, align, colour: curve.colour };
-}
-
-/** Few enough points and digits that a picture is a few kilobytes of text. */
-function points(curve: Curve): { x: number; y: number }[] {
-  const { x, y, base = 0 } = curve;
-  const every = Math.max(1, Math.floor(x.length / MOST_POINTS));
-  const kept: { x: number; y: number }[] = [];
-  for (let i = 0; i < x.length; i += every) {
-    if (Number.isFinite(y[i])) kept.push({ x: short(x[i]), y: short(y[i] + base) });
-  }
-  return kept;
+function keyLayers({ corner, entries }: PanelKey, panel: Panel): Spec[] {
+  const [vertical, horizontal] = corner.split('-');
+  const width = panel.width ?? WIDTH;
+  const height = panel.height ?? HEIGHT;
+  const x = { left: MARGIN, right: width - MARGIN, centre: width / 2 }[horizontal] ?? MARGIN;
+  const align = horizontal === 'centre' ? 'center' : horizontal;
+  const first =
+    vertical === 'top' ? MARGIN + 4 : height - MARGIN - 4 - LEADING * (entries.length - 1);
+  return entries.map(({ text, colour }, i) => ({
+    data: { values: [{}] },
+    mark: { ...TEXT, align, text, color: colour },
+    encoding: { x: { value: x }, y: { value: first + LEADING * i } },
+  }));
 }
 
 function short(value: number): number {
-  return Math.abs(value) < 1e-6 ? 0 : Number(value.toPrecision(5));
+  return Math.abs(value) < 1e-6 ? 0 : Number(value.toPrecision(4));
 }
+
+/** A power of ten as it is written by hand; a Vega expression. */
+const POWER =
+  "'10' + ['⁻⁶','⁻⁵','⁻⁴','⁻³','⁻²','⁻¹','⁰','¹','²','³','⁴','⁵','⁶','⁷'][round(log(datum.value) / LN10) + 6]";
 
 function channel(field: 'x' | 'y', axis: Axis): Spec {
   return {
@@ -247,15 +252,14 @@ function channel(field: 'x' | 'y', axis: Axis): Spec {
     scale: {
       domain: axis.domain,
       nice: false,
-      zero: false,
-      ...(axis.log && { type: 'log', base: axis.log }),
+      ...(axis.log ? { type: 'log', base: axis.log } : { zero: false }),
     },
     axis: {
       title: axis.title ?? null,
       titleColor: MUTED,
       ...(axis.ticks ? { values: axis.ticks } : { tickCount: 5 }),
       ...(axis.bare && { labels: false, ticks: false }),
-      ...(axis.log === 10 && { format: '~e' }),
+      ...(axis.log === 10 && { labelExpr: POWER }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Spec } from './density-panels.ts';
-import { type Curve, derivationPanels, HUES } from './derivation-panels.ts';
+import { derivationPanels, HUES } from './derivation-panels.ts';
 
 type Numbers = ArrayLike<number>;
 
@@ -20,6 +20,12 @@ export interface PenaltyPicture {
 
 const MARKS = 90;
 
+/** ∂ is the derivative in x; the bundled font has no nabla. */
+const KEY = [
+  { text: '|∂E + ∂ log q(x′ | x)|²', colour: HUES.model },
+  { text: '|∂E|²', colour: HUES.warm },
+];
+
 /** Both forms of the gradient penalty: equal but for a constant, with the same gradient. */
 export function penaltyFigure(p: PenaltyPicture): Spec {
   const total = p.pairs.length;
@@ -32,12 +38,7 @@ export function penaltyFigure(p: PenaltyPicture): Spec {
     Math.abs(g.plain.mean - g.exact) + g.plain.standardError,
   ]);
   const reach = 1e3 * Math.max(...errors) * 1.35;
-  const running = (r: { n: number[]; mean: number[] }, colour: string, text: string): Curve => ({
-    x: r.n,
-    y: r.mean,
-    colour,
-    label: { text, at: total, dx: -4, dy: -12, align: 'right' },
-  });
+  const decades = [2, 3, 4, 5, 6].map((k) => 10 ** k).filter((n) => n <= total);
   return derivationPanels({
     title: 'The gradient penalty of (23) is R1 plus a constant',
     caption:
@@ -48,24 +49,24 @@ export function penaltyFigure(p: PenaltyPicture): Spec {
       {
         title: 'Running mean of the penalty',
         width: 360,
-        x: { title: 'draws', domain: [100, total * 1.05], log: 10 },
+        x: { title: 'draws', domain: [100, total * 1.05], log: 10, ticks: decades },
         y: { domain: [low - room, p.exact + p.constant + room] },
         levels: [p.exact, p.exact + p.constant],
         curves: [
-          running(pairs, HUES.model, '|∇E + ∇log q(x′|x)|²'),
-          running(plain, HUES.warm, '|∇E|²'),
+          { x: pairs.n, y: pairs.mean, colour: HUES.model },
+          { x: plain.n, y: plain.mean, colour: HUES.warm },
         ],
+        key: { corner: 'bottom-right', entries: KEY },
       },
       {
         title: 'Error of the gradient',
-        subtitle: '10⁻³, by coefficient of E',
         width: 300,
         x: {
           domain: [-0.6, p.gradients.length - 0.4],
           ticks: p.gradients.map((_, j) => j),
-          title: 'j of θ_j',
+          title: 'coefficient of the energy',
         },
-        y: { domain: [-reach, reach] },
+        y: { title: '10⁻³', domain: [-reach, reach] },
         levels: [0],
         dots: p.gradients.flatMap((g, j) => [
           {
@@ -81,10 +82,7 @@ export function penaltyFigure(p: PenaltyPicture): Spec {
             colour: HUES.warm,
           },
         ]),
-        notes: [
-          { x: -0.5, y: 0.9 * reach, text: 'with ∇log q(x′|x)', colour: HUES.model },
-          { x: -0.5, y: 0.77 * reach, text: '∇E alone', colour: HUES.warm },
-        ],
+        key: { corner: 'top-left', entries: KEY },
       },
     ],
   });

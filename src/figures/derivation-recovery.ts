@@ -43,7 +43,7 @@ export function recoveryFigure(p: RecoveryPicture): Spec {
       'that a sampler would miss which never leaves the heaviest hill.',
     panels: [
       {
-        title: 'Marginals q(x_t)',
+        title: 'Marginals q(x), by level t',
         x: { title: 'x', domain: SHOWN },
         y: { domain: [0, levels], bare: true },
         curves: p.marginals.map((m, i) => ridge(m, i, levels, HUES.data)),
@@ -67,10 +67,12 @@ export function recoveryFigure(p: RecoveryPicture): Spec {
             y: p.minority.map((m) => m.mass),
             colour: HUES.model,
             dots: true,
-            label: { text: 'conditional q(x₀ | x₁)', at: 4, dx: 9, dy: -4 },
           },
         ],
-        notes: [{ x: 5, y: p.marginalMinority * 1.045, text: 'marginal q(x₀)', colour: HUES.data }],
+        notes: [
+          { x: 5, y: p.marginalMinority * 1.045, text: 'marginal q(x₀)', colour: HUES.data },
+          { x: 4.6, y: 0.145, text: 'conditional q(x₀ | x₁)', colour: HUES.model },
+        ],
       },
     ],
   });
@@ -95,39 +97,48 @@ export interface RecoveryFitPicture {
 /** The energy found by maximising (7), and how the objective approaches its optimum. */
 export function recoveryFitFigure(p: RecoveryFitPicture): Spec {
   const colours = [HUES.quiet, HUES.warm, HUES.violet, HUES.model];
-  const labelled = p.snapshots.map((s, i): Curve => {
-    const label =
-      i === p.snapshots.length - 1
-        ? { text: `step ${s.step}`, at: 1.02, dx: 8, dy: 2 }
-        : { text: `step ${s.step}`, at: 'peak' as const, dx: 8, dy: -6 };
-    return { ...within(p.x, s.density, SHOWN), colour: colours[i % colours.length], label };
-  });
+  const learned = p.snapshots.map(
+    (s, i): Curve => ({ ...within(p.x, s.density, SHOWN), colour: colours[i % colours.length] }),
+  );
   const gaps = p.objective.map((value) => p.optimum - value);
   const step = p.objective.map((_, i) => i + 1);
   const top = 1.15 * Math.max(...Array.from(p.target));
   return derivationPanels({
     title: 'Maximising the recovery likelihood finds the marginal',
     caption:
-      'Gradient ascent on (7) with exact integrals. The objective only ever sees pairs (x_t, x_t+1); ' +
-      'what it converges to is the density of x_t alone.',
+      'Gradient ascent on (7) with exact integrals. The objective only ever sees pairs of x and its ' +
+      'noisier neighbour x′; what it converges to is the density of x alone.',
     panels: [
       {
-        title: 'Learned density e^E / Z',
+        title: 'Learned density exp(E) / Z',
         width: 400,
         x: { title: 'x', domain: SHOWN },
         y: { title: 'density', domain: [0, top] },
         curves: [
           { ...within(p.x, p.target, SHOWN), colour: HUES.data, filled: true, width: 0 },
-          ...labelled,
+          ...learned,
         ],
-        notes: [{ x: 1.35, y: 0.22 * top, text: 'shaded: q(x)', colour: HUES.data }],
+        key: {
+          corner: 'top-left',
+          entries: [
+            { text: 'shaded: q(x)', colour: HUES.data },
+            ...p.snapshots.map((s, i) => ({
+              text: i === 0 ? 'before the first step' : `after ${s.step} steps`,
+              colour: colours[i % colours.length],
+            })),
+          ],
+        },
       },
       {
         title: 'Distance to the optimum',
-        subtitle: 'expected KL(q(x_t | x_t+1) ‖ p_θ), nat',
         width: 300,
         x: { title: 'step', domain: [0, step.length] },
-        y: { domain: [1e-5, 3], log: 10, ticks: [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1] },
+        y: {
+          title: 'expected KL of the conditionals, nat',
+          domain: [1e-5, 3],
+          log: 10,
+          ticks: [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1],
+        },
         curves: [
           { x: step, y: gaps.map((g) => Math.max(g, 1e-5)), colour: HUES.model, width: 1.5 },
         ],

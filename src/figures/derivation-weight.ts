@@ -30,7 +30,7 @@ export function weightFigure(p: WeightPicture): Spec {
     title: 'The importance weight',
     caption:
       'Samples of the data replace samples of the model in (19). Exactly, each carries the weight ' +
-      'p_θ/q; in training, one number per level.',
+      'model / data; in training, one number per level.',
     panels: [
       {
         title: 'The two conditionals',
@@ -38,12 +38,19 @@ export function weightFigure(p: WeightPicture): Spec {
         x: { title: 'x', domain: SHOWN },
         y: { title: 'density', domain: [0, above(p.data, p.model)] },
         curves: [
-          { ...inside(p.data), colour: HUES.data, filled: true, label: peak('q(x | x′)') },
-          { ...inside(p.model), colour: HUES.model, label: { ...peak('p_θ(x | x′)'), dx: 10 } },
+          { ...inside(p.data), colour: HUES.data, filled: true },
+          { ...inside(p.model), colour: HUES.model },
         ],
+        key: {
+          corner: 'top-left',
+          entries: [
+            { text: 'data q(x | x′)', colour: HUES.data },
+            { text: 'model p(x | x′)', colour: HUES.model },
+          ],
+        },
       },
       {
-        title: 'Exact weight p_θ / q',
+        title: 'Exact weight, model / data',
         width: 230,
         x: { title: 'x', domain: SHOWN },
         y: { domain: [0, Math.min(4, above(inside(p.ratio).y))] },
@@ -55,14 +62,18 @@ export function weightFigure(p: WeightPicture): Spec {
             y: [p.constant, p.constant],
             colour: HUES.violet,
             dash: [5, 3],
-            label: {
-              text: `constant for which (20) holds: ${p.constant.toFixed(2)}`,
-              at: SHOWN[0],
-              dx: 6,
-              dy: 11,
-            },
           },
         ],
+        key: {
+          corner: 'bottom-right',
+          entries: [
+            { text: 'p/q', colour: HUES.warm },
+            {
+              text: `constant for which (20) holds: ${p.constant.toFixed(2)}`,
+              colour: HUES.violet,
+            },
+          ],
+        },
       },
       {
         title: 'Weight per level, eq. (21)',
@@ -74,17 +85,18 @@ export function weightFigure(p: WeightPicture): Spec {
             x: c.tau,
             y: c.weight,
             colour: colours[i % colours.length],
-            label: { text: c.name, at: 0.5, dx: i === 0 ? -60 : -58, dy: -12 },
           }),
         ),
+        notes: p.curves.map((c, i) => ({
+          x: 0.04,
+          y: Math.max(0.3, c.weight[0]) + 0.05,
+          text: c.name,
+          colour: colours[i % colours.length],
+        })),
         dots: p.curves.flatMap((c, i) =>
           c.used.map((u) => ({ x: u.tau, y: u.weight, colour: colours[i % colours.length] })),
         ),
       },
     ],
   });
-}
-
-function peak(text: string) {
-  return { text, at: 'peak' as const, dx: -14, dy: -8, align: 'left' as const };
 }

@@ -12,16 +12,18 @@ interface Chunk {
 }
 
 /**
- * An 8-bit palette PNG. The pixels are stored, not compressed, so that the bytes depend on nothing
- * but the arguments (compressed bytes vary with the version of zlib).
+ * An 8-bit palette PNG. By default the pixels are stored, not compressed, so that the bytes depend
+ * on nothing but the arguments (compressed bytes vary with the version of zlib).
  * @param indices row-major palette indices, top row first, `width * height` of them.
  * @param palette up to 256 colours as `[r, g, b]`, 0 to 255.
+ * @param compress makes a zlib stream of the rows.
  */
 export function encodeIndexedPng(
   width: number,
   height: number,
   indices: Uint8Array,
   palette: readonly (readonly [number, number, number])[],
+  compress: (rows: Uint8Array) => Uint8Array = storedZlib,
 ): Uint8Array {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
@@ -35,7 +37,7 @@ export function encodeIndexedPng(
   return join([
     { type: 'IHDR', data: header },
     { type: 'PLTE', data: Uint8Array.from(palette.flat()) },
-    { type: 'IDAT', data: storedZlib(rows) },
+    { type: 'IDAT', data: compress(rows) },
     { type: 'IEND', data: new Uint8Array(0) },
   ]);
 }

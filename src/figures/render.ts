@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib';
 import { Resvg } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
@@ -5,7 +6,8 @@ import { ConfigError } from '../core/errors.ts';
 import { packageVersion } from '../core/versions.ts';
 import type { Spec } from './density-panels.ts';
 import { fontFiles, textWidth } from './font.ts';
-import { withText } from './png.ts';
+import { reduceColours } from './palette.ts';
+import { encodeIndexedPng, withText } from './png.ts';
 import { FONT } from './theme.ts';
 
 /** The keyword of the PNG text chunk and the name of the SVG metadata element's child. */
@@ -47,12 +49,31 @@ export async function renderSvg(spec: Spec, provenance: unknown): Promise<string
  * @param scale pixels of the picture per unit of the SVG. Default 2.
  */
 export function renderPng(svg: string, scale = 2): Uint8Array {
-  const picture = new Resvg(svg, {
+  return signed(rasterised(svg, scale).asPng(), svg);
+}
+
+/**
+ * The same with at most 256 colours, for line drawings in notebooks: a quarter of the bytes, no
+ * difference to see. Two colours closer than 1/16 of the range in every channel may become one.
+ * @param scale pixels of the picture per unit of the SVG. Default 1.5.
+ */
+export function renderSmallPng(svg: string, scale = 1.5): Uint8Array {
+  const { width, height, pixels } = rasterised(svg, scale);
+  const { indices, palette } = reduceColours(pixels);
+  const compress = (rows: Uint8Array) => deflateSync(rows, { level: 9 });
+  return signed(encodeIndexedPng(width, height, indices, palette, compress), svg);
+}
+
+function rasterised(svg: string, scale: number) {
+  return new Resvg(svg, {
     fitTo: { mode: 'zoom', value: scale },
     background: 'white',
     font: { fontFiles: fontFiles(), loadSystemFonts: false, defaultFontFamily: FONT },
   }).render();
-  const png = withText(picture.asPng(), 'Software', 'Gibbs');
+}
+
+function signed(bytes: Uint8Array, svg: string): Uint8Array {
+  const png = withText(bytes, 'Software', 'Gibbs');
   const provenance = provenanceOf(svg);
   return provenance === undefined ? png : withText(png, KEYWORD, JSON.stringify(provenance));
 }
