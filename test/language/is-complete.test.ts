@@ -13,6 +13,7 @@ describe('isComplete', () => {
     'if (a) b(); else c();',
     'function f(x: number): number { return x; }',
     'declare function f(x: number): void',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the code under test is a template
     'const s = `a ${`b ${c}`} d`;',
     'const r = /[}{(]/u;',
     'class A { static { this.x = 1; } static x: number }',
@@ -80,6 +81,7 @@ describe('isComplete', () => {
 
   it('agrees with itself on every prefix: an invalid text never becomes valid again', () => {
     const code =
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the code under test is a template
       'class A<T> {\n  /* c */ m(x: T = `${"y"}`) {\n    return [/re/g, { a: (1 + 2) }];\n  }\n}\n';
     // A prefix may end inside a string, a regular expression or the slash of a comment.
     const inLiteral = (k: number) => /"[^"\n]?$|\/(?:re?)?$/.test(code.slice(0, k));

@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createLanguageService } from '../../src/kernel/language/index.ts';
+import { createLanguageService, type Diagnostic } from '../../src/kernel/language/index.ts';
+import type { Thread } from '../../src/kernel/language/language-service.ts';
 
 const failures: string[] = [];
 const service = createLanguageService({
@@ -75,17 +77,107 @@ describe('the language service in its thread', () => {
     short.update('a', '1', 1);
     expect(short.isComplete('f(').status).toBe('incomplete');
   });
+});
 
-  it('leaves a notebook without a type checker when the thread cannot live', async () => {
+/** A thread that answers when the test says so. */
+class FakeThread extends EventEmitter implements Thread {
+  readonly asked: { id: number; request: { kind: string; code?: string } }[] = [];
+  terminated = false;
+  postMessage(message: (typeof this.asked)[number]): void {
+    this.asked.push(message);
+  }
+  answer(result: unknown): void {
+    this.emit('message', { id: this.asked.at(-1)?.id, result });
+  }
+  /** Answers everything up to the question whose code is `code`. */
+  upTo(code: string): void {
+    for (let i = 0; i < 100 && this.asked.at(-1)?.request.code !== code; i++)
+      this.answer(undefined);
+  }
+  get said(): string[] {
+    return this.asked.map(({ request }) => `${request.kind} ${request.code ?? ''}`.trim());
+  }
+  ref(): void {}
+  unref(): void {}
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+describe('the queue before the thread', () => {
+  const begin = () => {
+    const threads: FakeThread[] = [];
     const told: string[] = [];
-    // A folder that cannot be one makes the thread fail each time it starts.
-    const broken = createLanguageService({
-      cwd: 5 as unknown as string,
-      onFailure: (message) => told.push(message),
+    const fake = createLanguageService({ cwd: '.', onFailure: (m) => told.push(m) }, () => {
+      threads.push(new FakeThread());
+      return threads[threads.length - 1];
     });
-    expect(await broken.diagnostics('const s: string = 1')).toEqual([]);
-    expect(await broken.complete('Math.', 5)).toMatchObject({ matches: [] });
-    expect(told.length).toBeGreaterThan(0);
-    broken.dispose();
+    return { fake, threads, told };
+  };
+  const finding = (message: string): Diagnostic => ({
+    ...{ code: 1, category: 'error', start: 0, end: 0, line: 1, column: 1 },
+    message,
+  });
+
+  it('sends one question at a time, in order', async () => {
+    const { fake, threads } = begin();
+    fake.update('c', 'a', 1);
+    const asked = fake.diagnostics('b');
+    expect(threads[0].said).toEqual(['warm']);
+    threads[0].answer(undefined);
+    expect(threads[0].said).toEqual(['warm', 'update a']);
+    threads[0].answer(undefined);
+    expect(threads[0].said).toEqual(['warm', 'update a', 'diagnostics b']);
+    threads[0].answer([finding('found')]);
+    expect(await asked).toEqual([finding('found')]);
+  });
+
+  it('drops what is stale before it is sent, and does not wait for it when it runs', async () => {
+    const { fake, threads } = begin();
+    threads[0].answer(undefined);
+    const running = fake.diagnostics('1', { cellId: 'c' });
+    const waiting = fake.diagnostics('2', { cellId: 'c' });
+    const last = fake.diagnostics('3', { cellId: 'c' });
+    expect(await Promise.all([running, waiting])).toEqual([[], []]);
+    threads[0].answer([finding('late')]);
+    expect(threads[0].said).toEqual(['warm', 'diagnostics 1', 'diagnostics 3']);
+    threads[0].answer([finding('third')]);
+    expect(await last).toEqual([finding('third')]);
+  });
+
+  it('starts a new thread after a crash, with the cells it knew, and goes on', async () => {
+    const { fake, threads, told } = begin();
+    fake.update('c', 'known', 1);
+    const fatal = fake.diagnostics('fatal');
+    const next = fake.diagnostics('next');
+    threads[0].upTo('fatal');
+    threads[0].emit('error', new Error('out of memory'));
+    threads[0].emit('exit');
+    expect(await fatal).toEqual([]);
+    expect(told).toEqual(['Error: out of memory']);
+    threads[1].upTo('next');
+    expect(threads[1].said).toEqual(['update known', 'diagnostics next']);
+    threads[1].answer([finding('ok')]);
+    expect(await next).toEqual([finding('ok')]);
+  });
+
+  it('gives up a thread that dies again and again, and answers all the same', async () => {
+    const { fake, threads } = begin();
+    for (let i = 0; i < 4; i++) threads[i].emit('exit');
+    expect(threads).toHaveLength(4);
+    expect(await fake.diagnostics('x')).toEqual([]);
+    expect(await fake.inspect('x', 0)).toBeNull();
+    expect((await fake.complete('x', 0)).matches).toEqual([]);
+  });
+
+  it('answers an internal failure with nothing found, and tells of it', async () => {
+    const { fake, threads, told } = begin();
+    const asked = fake.diagnostics('x');
+    threads[0].upTo('x');
+    threads[0].emit('message', { id: threads[0].asked.at(-1)?.id, failure: 'TypeError: inside' });
+    expect(await asked).toEqual([]);
+    expect(told).toEqual(['TypeError: inside']);
+    fake.dispose();
+    expect(threads[0].terminated).toBe(true);
   });
 });

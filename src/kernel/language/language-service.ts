@@ -57,6 +57,17 @@ interface Pending {
   readonly settle: (result: unknown) => void;
 }
 
+/** As much of a `Worker` as the service uses; replaced in tests. */
+export interface Thread {
+  postMessage(message: { readonly id: number; readonly request: Request }): void;
+  on(event: 'message', listener: (reply: Reply) => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
+  ref(): void;
+  unref(): void;
+  terminate(): unknown;
+}
+
 /** A thread that dies again and again is given up: a notebook runs without its type checker. */
 const RESTARTS = 3;
 
@@ -65,7 +76,10 @@ const RESTARTS = 3;
  * warm. Questions are answered one at a time, in the order they were asked; the caller never waits
  * but for the promise. An internal failure answers with nothing found.
  */
-export function createLanguageService(options: LanguageServiceOptions): LanguageService {
+export function createLanguageService(
+  options: LanguageServiceOptions,
+  launch: (setup: WorkerSetup) => Thread = startThread,
+): LanguageService {
   const cancelled = new Int32Array(new SharedArrayBuffer(4));
   const queue: Pending[] = [];
   let executed: ExecutedCell[] = [];
@@ -73,11 +87,11 @@ export function createLanguageService(options: LanguageServiceOptions): Language
   let disposed = false;
   let restarts = 0;
   let ids = 0;
-  let worker: Worker | undefined = start();
+  let worker: Thread | undefined = start();
 
-  function start(): Worker {
+  function start(): Thread {
     const setup: WorkerSetup = { cwd: options.cwd, cancelled };
-    const thread = startThread(setup);
+    const thread = launch(setup);
     thread.unref();
     thread.on('message', (reply: Reply) => {
       if (reply.id !== running?.id) return;
