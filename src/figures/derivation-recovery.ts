@@ -38,9 +38,9 @@ export function recoveryFigure(p: RecoveryPicture): Spec {
   return derivationPanels({
     title: 'Why the recovery likelihood is the easier problem',
     caption:
-      'Given a noisier neighbour, most of the second hill is gone: left the marginals, in the ' +
-      'middle the conditionals of the first step (each curve scaled to its peak), right the mass ' +
-      'that a sampler would miss which never leaves the heaviest hill.',
+      'Given a noisier neighbour, one hill outweighs the other; with enough steps it stands alone. ' +
+      'Left the marginals, in the middle conditionals of the first of four steps (each curve scaled ' +
+      'to its peak), right the mass that a sampler misses which never leaves the heaviest hill.',
     panels: [
       {
         title: 'Marginals q(x), by level t',

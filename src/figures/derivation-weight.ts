@@ -88,10 +88,11 @@ export function weightFigure(p: WeightPicture): Spec {
           }),
         ),
         notes: p.curves.map((c, i) => ({
-          x: 0.04,
-          y: Math.max(0.3, c.weight[0]) + 0.05,
+          x: 0.93,
+          y: c.weight[c.weight.length - 1] + 0.045,
           text: c.name,
           colour: colours[i % colours.length],
+          align: 'right',
         })),
         dots: p.curves.flatMap((c, i) =>
           c.used.map((u) => ({ x: u.tau, y: u.weight, colour: colours[i % colours.length] })),

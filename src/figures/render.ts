@@ -53,8 +53,8 @@ export function renderPng(svg: string, scale = 2): Uint8Array {
 }
 
 /**
- * The same with at most 256 colours, for line drawings in notebooks: a quarter of the bytes, no
- * difference to see. Two colours closer than 1/16 of the range in every channel may become one.
+ * The same with at most 256 colours, for line drawings in notebooks: a third of the bytes, no
+ * difference to see. Not for pictures of many colours.
  * @param scale pixels of the picture per unit of the SVG. Default 1.5.
  */
 export function renderSmallPng(svg: string, scale = 1.5): Uint8Array {

@@ -1,3 +1,4 @@
+import { ConfigError } from '../../core/errors.ts';
 import { type Key, normal64, substream } from '../../core/random.ts';
 import { atLeast, type Check, equality, equalityEverywhere, estimate } from './check.ts';
 import { divergence, entropy, expectation, logIntegral, tabulate, type Values } from './line.ts';
@@ -27,14 +28,16 @@ export interface GeneratorTable {
 }
 
 /**
- * Tabulates p_φ. At t = 0 the variance is about 1e-4, which the default grids do not resolve; use
- * t ≥ 1 or a finer x and z.
+ * Tabulates p_φ.
+ * @throws ConfigError where the grids are too coarse for the posterior's variance, as the default
+ * ones are at t = 0, where it is about 1e-4.
  */
 export function generatorTable(bed: TestBed, { t, xNext }: At): GeneratorTable {
   checkedLevel(bed, t);
   const { c1, c2, variance } = bed.posterior;
   const logPrior = tabulate(bed.z, (z) => logNormal(z, 0, 1));
   const means = tabulate(bed.z, (z) => c1[t] * bed.generator(z, xNext) + c2[t] * xNext);
+  checkResolution(bed, t, means);
   const nz = bed.z.x.length;
   const logGiven = table(bed, (x, k) => logNormal(x, means[k], variance[t]));
   const logDensity = bed.x.x.map((_, i) =>
@@ -47,6 +50,21 @@ export function generatorTable(bed: TestBed, { t, xNext }: At): GeneratorTable {
     (value, at) => value + logPrior[at % nz] - logDensity[Math.floor(at / nz)],
   );
   return { logPrior, logGiven, logDensity, logLatent };
+}
+
+/** A Gaussian summed at steps of its deviation is off by 5e-9, at wider steps soon by much. */
+function checkResolution(bed: TestBed, t: number, means: Values): void {
+  const sd = Math.sqrt(bed.posterior.variance[t]);
+  const jump = means.reduce(
+    (most, m, k) => Math.max(most, Math.abs(m - means[Math.max(0, k - 1)])),
+    0,
+  );
+  if (bed.x.step <= sd && jump <= sd) return;
+  throw new ConfigError(
+    `generatorTable: at t = ${t} the posterior has deviation ${sd.toPrecision(3)}, but x has step ` +
+      `${bed.x.step.toPrecision(3)} and the mean moves by up to ${jump.toPrecision(3)} per step of z; ` +
+      'use t ≥ 1, or more points in the lines x and z of the test bed',
+  );
 }
 
 /** log q_ψ(z | x_t, x_{t+1}) of the bed's encoder. */
