@@ -18,6 +18,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'draw a figure of the paper, training what is missing',
     load: async () => (await import('./commands/figure.ts')).figureCommand,
   },
+  kernel: {
+    summary: 'make the TypeScript kernel known to Jupyter and VS Code',
+    load: async () => (await import('./commands/kernel.ts')).kernelCommand,
+  },
   notebook: {
     summary: 'run, clean or check notebook files, without Jupyter',
     load: async () => (await import('./commands/notebook.ts')).notebookCommand,

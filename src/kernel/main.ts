@@ -19,6 +19,13 @@ function main(): void {
   }
   process.on('SIGINT', () => kernel.interrupt());
   process.on('SIGTERM', () => kernel.close());
+  // Jupyter names itself here: a kernel whose Jupyter is gone would run for ever.
+  const parent = process.ppid;
+  if (process.env['JPY_PARENT_PID'] !== undefined && parent !== 1) {
+    setInterval(() => {
+      if (process.ppid !== parent) kernel.close();
+    }, 1000).unref();
+  }
   process.on('uncaughtException', (error) => {
     process.stderr.write(`[gibbs kernel] ${error.stack ?? error}\n`);
   });

@@ -201,7 +201,8 @@ export class KernelClient {
     const message = this.message(type, content);
     const replied = this.wait(
       (m) =>
-        m.header.msg_type === type.replace('_request', '_reply') && isReplyTo(m, message.header.msg_id),
+        m.header.msg_type === type.replace('_request', '_reply') &&
+        isReplyTo(m, message.header.msg_id),
       timeout,
     );
     await this.send(channel, message);
@@ -240,7 +241,9 @@ export class KernelClient {
   /** Resolves when `code` has printed `text`. */
   async printed(id: string, text: string): Promise<void> {
     const has = (m: Message) =>
-      m.header.msg_type === 'stream' && isReplyTo(m, id) && String(m.content['text']).includes(text);
+      m.header.msg_type === 'stream' &&
+      isReplyTo(m, id) &&
+      String(m.content['text']).includes(text);
     if (!this.iopub.some(has)) await this.wait(has);
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { gibbsVersion } from '../../core/versions.ts';
 import type { FromUser } from '../user/wire.ts';
 import { CommBridge } from './comm-bridge.ts';
 import type { ConnectionInfo } from './connection.ts';
@@ -96,9 +96,13 @@ export class Kernel {
       onRaw: (stream, text) => this.#executor.raw(stream, text),
       onDeath: (reason) => {
         if (this.#stopping || user !== this.#user) return;
-        this.#user = this.#startUser();
         this.#comms.forget();
-        this.#executor.died(reason);
+        // One that cannot even start is not started again and again.
+        const wait = user.started ? 0 : 1000;
+        setTimeout(() => {
+          this.#user = this.#startUser();
+          this.#executor.died(reason);
+        }, wait);
       },
     });
     return user;
@@ -206,32 +210,15 @@ function ok(history: unknown): Content {
   return { status: 'ok', history };
 }
 
-let version: string | undefined;
-
-function ownVersion(): string {
-  if (version === undefined) {
-    version = '0';
-    for (const up of ['../../../', '../../', '../../../../']) {
-      try {
-        const text = readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8');
-        const json = JSON.parse(text) as { name?: string; version?: string };
-        if (json.name === 'gibbs' && json.version !== undefined) version = json.version;
-      } catch {
-        // Not at this level.
-      }
-    }
-  }
-  return version;
-}
-
 function kernelInfo(): Content {
+  const version = gibbsVersion();
   return {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,
     implementation: 'gibbs',
-    implementation_version: ownVersion(),
+    implementation_version: version,
     language_info: LANGUAGE_INFO,
-    banner: `Gibbs ${ownVersion()}: TypeScript on Node ${process.versions.node}`,
+    banner: `Gibbs ${version}: TypeScript on Node ${process.versions.node}`,
     debugger: false,
     supported_features: [],
     help_links: [

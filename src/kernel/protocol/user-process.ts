@@ -79,6 +79,7 @@ export class UserProcess {
   readonly #child: ChildProcess;
   readonly #raw: readonly [RawStream, RawStream];
   readonly #ready: Promise<void>;
+  #started = false;
   #closing = false;
   #why: string | undefined;
 
@@ -103,8 +104,10 @@ export class UserProcess {
       ready = resolve;
     });
     const reader = new FrameReader((message, rest) => {
-      if (message.t === 'ready') ready();
-      else handlers.onFrame(message, rest);
+      if (message.t === 'ready') {
+        this.#started = true;
+        ready();
+      } else handlers.onFrame(message, rest);
     });
     frames.on('data', (chunk: Buffer) => reader.push(chunk));
     frames.on('error', () => undefined);
@@ -126,7 +129,12 @@ export class UserProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when the thread of the cells listens. */
+  /** True once the thread of the cells has listened. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Resolves when the thread of the cells listens, or never will. */
   get ready(): Promise<void> {
     return this.#ready;
   }

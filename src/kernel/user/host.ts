@@ -33,7 +33,7 @@ const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
 const stopper = new Stopper(worker, words);
 
 worker.on('message', (message: FromWorker) => {
-  if (message.t === 'ready') setTimeout(() => stopper.attach(), 300).unref();
+  if (message.t === 'ready') setTimeout(() => void stopper.warmUp(), 300).unref();
   else {
     try {
       process.chdir(message.path);

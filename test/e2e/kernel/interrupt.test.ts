@@ -22,16 +22,14 @@ async function stopped(code: string, how: 'message' | 'signal', after = 30) {
 const KINDS: Record<string, string> = {
   'a loop': 'while (true) steps++;',
   'an await that never settles': 'steps++; await new Promise(() => {});',
-  'a loop of timers':
-    'while (true) { steps++; await new Promise((r) => setTimeout(r, 5)); }',
+  'a loop of timers': 'while (true) { steps++; await new Promise((r) => setTimeout(r, 5)); }',
   'a loop of microtasks': 'while (true) { steps++; await null; }',
-  'a loop after an await':
-    'await new Promise((r) => setTimeout(r, 5)); while (true) steps++;',
+  'a loop after an await': 'await new Promise((r) => setTimeout(r, 5)); while (true) steps++;',
   'a loop in a timer':
     'setTimeout(() => { while (true) steps++; }, 1); await new Promise(() => {});',
   'a loop in a function that catches everything':
     'for (;;) { try { for (let i = 0; i < 1e9; i++) steps++; } catch {} }',
-  'immediates': 'while (true) { steps++; await new Promise((r) => setImmediate(r)); }',
+  immediates: 'while (true) { steps++; await new Promise((r) => setImmediate(r)); }',
 };
 
 describe('Stop', { timeout: 20_000 }, () => {
