@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/jit/ir/builder.ts';
+import type { Graph } from '../../src/jit/ir/ops.ts';
+import { printGraph } from '../../src/jit/ir/print.ts';
+import { optimise } from '../../src/jit/passes/index.ts';
+import { buildGraph, graphInputs, programs, runGraph } from './graphs.ts';
+
+const RUNS = Number(process.env['GIBBS_SAMPLES'] ?? 0) * 20 || 150;
+const SEED = Number(process.env['GIBBS_SAMPLES_SEED'] ?? 5);
+
+/** Reordered sums round differently; tanh in between keeps magnitudes near one. */
+const TOLERANCE = 2e-4;
+
+/** Deviation per element, relative where values are large. */
+function deviation(a: Float32Array, b: Float32Array): number {
+  let worst = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
+  for (let i = 0; i < a.length; i++) {
+    if (Object.is(a[i], b[i])) continue;
+    worst = Math.max(worst, Math.abs(a[i] - b[i]) / Math.max(1, Math.abs(a[i])));
+  }
+  return worst;
+}
+
+describe('the passes', () => {
+  it('leave what random graphs compute unchanged', () => {
+    let shrunk = 0;
+    fc.assert(
+      fc.property(programs, (program) => {
+        const graph = buildGraph(program);
+        const lean = optimise(graph);
+        shrunk += graph.nodes.length - lean.nodes.length;
+        const [want, got] = [graph, lean].map((g) => runGraph(g, graphInputs()));
+        for (const [i, w] of want.entries()) {
+          const d = deviation(w, got[i]);
+          if (!(d <= TOLERANCE)) {
+            throw new Error(
+              `output ${i} is off by ${d}\n${printGraph(graph)}\n\noptimised\n${printGraph(lean)}`,
+            );
+          }
+        }
+      }),
+      { seed: SEED, numRuns: RUNS },
+    );
+    expect(shrunk).toBeGreaterThan(RUNS * 5);
+  });
+
+  it('are idempotent in size: a second round finds little', () => {
+    fc.assert(
+      fc.property(programs, (program) => {
+        const once = optimise(buildGraph(program));
+        const twice = optimise(once);
+        expect(twice.nodes.length).toBeLessThanOrEqual(once.nodes.length);
+      }),
+      { seed: SEED, numRuns: 30 },
+    );
+  });
+
+  const ops = (g: Graph) => g.nodes.map((n) => n.op);
+
+  it.each<[string, (b: GraphBuilder, x: number) => number, string[]]>([
+    ['x + 0', (b, x) => b.add('add', [x, b.splat(0)], {}), ['input']],
+    ['x · 1', (b, x) => b.add('mul', [x, b.splat(1, [2, 3])], {}), ['input']],
+    ['−(−x)', (b, x) => b.add('neg', [b.add('neg', [x], {})], {}), ['input']],
+    ['x²⁰', (b, x) => b.add('pow', [x, b.splat(0)], {}), ['input', 'splat']],
+    [
+      'two transposes',
+      (b, x) => b.add('transpose', [b.add('transpose', [x], { perm: [1, 0] })], { perm: [1, 0] }),
+      ['input'],
+    ],
+    [
+      'equal computations',
+      (b, x) => b.add('add', [b.add('exp', [x], {}), b.add('exp', [x], {})], {}),
+      ['input', 'exp', 'add'],
+    ],
+    [
+      'what no output needs',
+      (b, x) => {
+        b.add('exp', [x], {});
+        return b.add('log', [x], {});
+      },
+      ['input', 'log'],
+    ],
+    [
+      'the sum of a repetition',
+      (b, x) => {
+        const wide = b.add('broadcast', [x], { shape: [4, 2, 3] });
+        return b.add('sum', [wide], { axes: [0], keepDims: false });
+      },
+      ['input', 'splat', 'mul'],
+    ],
+  ])('remove %s', (_, build, expected) => {
+    const b = new GraphBuilder();
+    const x = b.input([2, 3], 'float32');
+    const lean = optimise(b.finish([build(b, x)]));
+    expect(
+      ops(lean)
+        .filter((op) => op !== 'reshape')
+        .sort(),
+    ).toEqual([...expected].sort());
+  });
+});
