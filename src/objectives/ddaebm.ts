@@ -196,7 +196,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       return { x: d.x, xNext: d.xNext, clean, fake };
     },
     energy(state, x, t = 0) {
-      const params = players.energy.unpack(state.energy.params).netD;
+      const params = players.energy.unpack(players.energy.averaged(state.energy)).netD;
       return networks.energy.bind(params, { levels: [t] })(x);
     },
     sampleNoise(n) {
@@ -208,7 +208,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       };
     },
     sample(state, noise) {
-      const { netG } = players.generator.unpack(state.generator.params);
+      const { netG } = players.generator.unpack(players.generator.averaged(state.generator));
       const latents = tf.unstack(noise['z'], 0);
       const mode: NormMode =
         resolved.samplingStatistics === 'batch'

@@ -20,9 +20,9 @@ export function playersIo<K extends string>(
     Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, T>;
   return {
     init: (seed) => each((key) => players[key].init(seed, `${name}/init`)) as unknown as HostState,
-    exportNetworks(state): StateDicts {
+    exportNetworks(state, average): StateDicts {
       const s = state as unknown as GameState<K, HostTensor>;
-      return Object.assign({}, ...keys.map((key) => players[key].exportNetworks(s[key])));
+      return Object.assign({}, ...keys.map((key) => players[key].exportNetworks(s[key], average)));
     },
     importNetworks(state, dicts) {
       const s = state as unknown as GameState<K, HostTensor>;

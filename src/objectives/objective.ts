@@ -44,15 +44,19 @@ export interface Objective<State = unknown> {
   step(state: State, batch: Batch, noise: Noise): { state: State; metrics: Metrics };
   /**
    * Log-density up to a constant, [B]: HIGH on data (the sign of the paper), for `x` [B, ...].
-   * `t` is the diffusion level, default 0.
+   * `t` is the diffusion level, default 0. This and `sample` use the moving average of the
+   * parameters where the method keeps one.
    */
   energy?(state: State, x: Tensor, t?: number): Tensor;
   /** What `sample` needs for `n` samples. */
   sampleNoise?(n: number): NoiseSpecs;
   /** Samples [n, ...] from the noise of `sampleNoise`. Traceable. */
   sample?(state: State, noise: Noise): Tensor;
-  /** The networks by name as PyTorch state dicts (parameters and buffers), for checkpoints. */
-  exportNetworks?(state: HostState): StateDicts;
+  /**
+   * The networks by name as PyTorch state dicts (parameters and buffers), for checkpoints; with
+   * `average` the moving averages of the parameters, where the method keeps them.
+   */
+  exportNetworks?(state: HostState, average?: boolean): StateDicts;
   /** The state whose networks are `dicts`; moments and counters are taken from `state`. */
   importNetworks?(state: HostState, dicts: StateDicts): HostState;
 }

@@ -55,8 +55,8 @@ export function singleEnergyObjective(config: SingleEnergyConfig): Objective<Sin
     energy(state, x) {
       return tf.neg(energyOf(side.averaged(state.energy))(x));
     },
-    exportNetworks: (state) =>
-      side.exportNetworks((state as unknown as SingleEnergyState<HostTensor>).energy),
+    exportNetworks: (state, average) =>
+      side.exportNetworks((state as unknown as SingleEnergyState<HostTensor>).energy, average),
     importNetworks(state, dicts) {
       const s = state as unknown as SingleEnergyState<HostTensor>;
       return { energy: side.importNetworks(s.energy, dicts) } as unknown as HostState;

@@ -223,6 +223,17 @@ describe('the state of ddaebm', () => {
       two.energy.params.data,
     ];
     for (const i of [0, 7, 50]) expect(average[i]).toBeCloseTo((a[i] + b[i]) / 2, 6);
+    // What is looked at afterwards is the average.
+    const x = lift<Tensor>(blobs(4));
+    const imported = { ...two, energy: { ...two.energy, params: two.energy.ema?.average } };
+    const plain = ddaebm(SMALL).energy?.(lift(imported), x) as Tensor;
+    const averaged = objective.energy?.(lift(two), x) as Tensor;
+    expect(averaged.dataSync()).toEqual(plain.dataSync());
+    const exported = (average: boolean) =>
+      objective.exportNetworks?.(two as unknown as HostState, average)?.['netD'][
+        'net.layers.1.bias'
+      ].data;
+    expect(exported(true)).not.toEqual(exported(false));
   });
 
   it('refuses options that do not exist', () => {
