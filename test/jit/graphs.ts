@@ -114,13 +114,15 @@ const INSTRUCTIONS: readonly Instruction[] = [
     const c = mate(s, a);
     const test = s.b.add(s.r.pick(COMPARISON), [a, c], {});
     const both = s.b.add(s.r.pick(LOGICAL), [test, s.b.add('not', [test], {})], {});
-    return s.b.add('select', [s.r.below(3) === 0 ? both : test, a, mate(s, a)], {});
+    return s.b.add('select', [s.r.below(3) === 0 ? both : test, a, mate(s, test)], {});
   },
   ({ b, r, any }) => {
     const x = any();
     const axes = b.shape(x).flatMap((_, i) => (r.below(2) === 0 ? [i] : []));
     const op = r.pick(REDUCTION);
-    return b.add(op === 'prod' ? 'sum' : op, [x], { axes, keepDims: r.below(2) === 0 });
+    // Nothing has no maximum, and products of many factors vanish.
+    const total = op === 'prod' || sizeOf(b.shape(x)) === 0;
+    return b.add(total ? 'sum' : op, [x], { axes, keepDims: r.below(2) === 0 });
   },
   ({ b, r, any }) => {
     const x = any();
@@ -148,10 +150,11 @@ const INSTRUCTIONS: readonly Instruction[] = [
     const x = any();
     const spans = b.shape(x).map((d) => {
       const stride = r.pick([1, 1, 2, -1]);
-      const size = r.below(d * 2) === 0 && d > 1 ? 0 : 1 + r.below(Math.ceil(d / Math.abs(stride)));
+      if (d === 0 || (d > 1 && r.below(2 * d) === 0)) return { begin: 0, size: 0, stride };
+      const size = 1 + r.below(Math.ceil(d / Math.abs(stride)));
       const reach = (size - 1) * Math.abs(stride);
-      const low = size === 0 ? 0 : r.below(d - reach);
-      return { begin: stride > 0 ? low : low + Math.max(0, reach), size, stride };
+      const low = r.below(d - reach);
+      return { begin: stride > 0 ? low : low + reach, size, stride };
     });
     return b.add('slice', [x], {
       begin: spans.map((s) => s.begin),

@@ -99,6 +99,7 @@ export const STRUCTURE_LOWERING: LoweringRules<
     const axes = shape.flatMap((d, i) =>
       begin[i] === 0 && size[i] === d && strides[i] === 1 ? [] : [i],
     );
+    if (axes.length === 0) return e.operand(node, 0);
     const ends = axes.map((i) => {
       const end = begin[i] + size[i] * strides[i];
       return end < 0 ? BEFORE_START : end;
@@ -113,6 +114,7 @@ export const STRUCTURE_LOWERING: LoweringRules<
   },
   pad: (e, node) => {
     const { before, after, value } = node.attrs;
+    if (before.length === 0) return e.operand(node, 0);
     return e.op('Pad', [
       e.operand(node, 0),
       e.ints([...before, ...after]),
