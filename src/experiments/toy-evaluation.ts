@@ -5,9 +5,14 @@ import { jit, type Tensor } from '../jit/index.ts';
 import { type Grid, gridPoints, klOnGrid } from '../metrics/grid.ts';
 import { mmd } from '../metrics/mmd.ts';
 import { modeCoverage } from '../metrics/modes.ts';
-import type { HostState, Noise, Objective } from '../objectives/objective.ts';
-import { drawNoise } from '../train/noise.ts';
+import type { HostState, Objective } from '../objectives/objective.ts';
 import type { ToyConfig } from './toy-config.ts';
+import type { ToyMethod } from './toy-methods.ts';
+import { toyMethodSpec } from './toy-methods.ts';
+import { generatorToySampler } from './toy-samplers.ts';
+import type { ToyCommon } from './toy-settings.ts';
+
+type AnyToyConfig = ToyConfig<ToyMethod>;
 
 /** Numbers beside the picture; those that a data set does not define are absent. */
 export interface ToyMetrics {
@@ -29,30 +34,45 @@ const WITH_MODES = ['25gaussians', '8gaussians'] as const;
 const WITHOUT_DENSITY = ['line', 'cos'];
 
 export interface ToyEvaluation {
+  /** `[evaluation.samples, 2]`. */
   readonly samples: HostTensor;
-  readonly logDensity: HostTensor;
+  /**
+   * Energies at t = 0, `[gridSize, gridSize]`: y rises with the row, x with the column. Absent for
+   * a method that has none.
+   */
+  readonly logDensity: HostTensor | undefined;
   readonly metrics: ToyMetrics;
 }
 
 /** Samples and energy grid of a trained model. Deterministic in state and seed. */
-export function evaluateToy<State>(
-  config: ToyConfig,
-  objective: Objective<State>,
+export function evaluateToy(
+  config: AnyToyConfig,
+  objective: Objective,
   state: HostState,
   seed: number,
 ): ToyEvaluation {
   const samples = drawSamples(config, objective, state, seed);
-  const logDensity = energyGrid(config, objective, state);
+  const logDensity = objective.energy && energyGrid(config, objective, state);
   const fresh = toyBatch(config.dataset, { seed, stream: 'evaluation/data', step: 0 }, MMD_ROWS);
   const metrics: ToyMetrics = {
     ...modes(config, samples),
-    ...(!WITHOUT_DENSITY.includes(config.dataset) && { gridKl: gridKl(config, logDensity) }),
+    ...(logDensity && hasDensity(config.dataset) && { gridKl: gridKl(config, logDensity) }),
     mmd: mmd(samples.data.subarray(0, 2 * MMD_ROWS), fresh.data, 2).mmd2,
   };
   return { samples, logDensity, metrics };
 }
 
-function modes({ dataset, evaluation }: ToyConfig, samples: HostTensor): Partial<ToyMetrics> {
+/** Whether the density of a data set is known. */
+export function hasDensity(dataset: string): boolean {
+  return !WITHOUT_DENSITY.includes(dataset);
+}
+
+/** The log-density of the data on the energy grid, `[gridSize²]`. */
+export function dataLogDensity(config: AnyToyConfig): Float64Array {
+  return toyLogDensity(config.dataset, gridPoints(gridOf(config)));
+}
+
+function modes({ dataset, evaluation }: AnyToyConfig, samples: HostTensor): Partial<ToyMetrics> {
   const name = WITH_MODES.find((known) => known === dataset);
   if (name === undefined) return {};
   const { centres, sd } = toyModes(name);
@@ -61,44 +81,36 @@ function modes({ dataset, evaluation }: ToyConfig, samples: HostTensor): Partial
   return { modesCovered: first.covered, modes: first.modes, shareWithin4Sigma: share };
 }
 
-function gridKl(config: ToyConfig, logDensity: HostTensor): number {
-  const grid = gridOf(config);
-  return klOnGrid(toyLogDensity(config.dataset, gridPoints(grid)), logDensity.data, grid);
+function gridKl(config: AnyToyConfig, logDensity: HostTensor): number {
+  return klOnGrid(dataLogDensity(config), logDensity.data, gridOf(config));
 }
 
-function gridOf({ evaluation: { gridSize, limit } }: ToyConfig): Grid {
+function gridOf({ evaluation: { gridSize, limit } }: AnyToyConfig): Grid {
   return { low: -limit, high: limit, size: gridSize };
 }
 
-function drawSamples<State>(
-  { evaluation }: ToyConfig,
-  objective: Objective<State>,
+function drawSamples(
+  config: AnyToyConfig,
+  objective: Objective,
   state: HostState,
   seed: number,
 ): HostTensor {
-  const { samples: n, sampleBatch } = evaluation;
-  const draw = jit((s: State, noise: Noise) => objective.sample!(s, noise), {
-    name: `${objective.name}/sample`,
-  }) as unknown as (s: unknown, noise: unknown) => Tensor;
+  const { samples: n, sampleBatch } = config.evaluation;
+  const sampler = toyMethodSpec(config.method).sampler?.(config as ToyCommon);
+  const draw = (sampler ?? generatorToySampler)(objective, state);
   const points = new Float32Array(2 * Math.ceil(n / sampleBatch) * sampleBatch);
-  const specs = objective.sampleNoise!(sampleBatch);
   for (let i = 0; i * sampleBatch < n; i++) {
-    const noise = drawNoise(specs, { seed, stream: `${objective.name}/sample`, step: i });
-    const batch = draw(state, noise);
-    points.set(batch.dataSync() as Float32Array, 2 * i * sampleBatch);
-    batch.dispose();
+    const batch = draw({ seed, index: i, count: sampleBatch });
+    points.set(batch.data, 2 * i * sampleBatch);
   }
   return hostTensor(points.subarray(0, 2 * n), [n, 2]);
 }
 
-function energyGrid<State>(
-  config: ToyConfig,
-  objective: Objective<State>,
-  state: HostState,
-): HostTensor {
+function energyGrid(config: AnyToyConfig, objective: Objective, state: HostState): HostTensor {
   const n = config.evaluation.gridSize;
   const points = gridPoints(gridOf(config));
-  const energy = jit((s: State, x: Tensor) => objective.energy!(s, x, 0), {
+  // The level is left to the objective: 0 for most, the smallest time for a continuous diffusion.
+  const energy = jit((s: unknown, x: Tensor) => objective.energy!(s, x), {
     name: `${objective.name}/energy`,
   }) as unknown as (s: unknown, x: unknown) => Tensor;
   const values = energy(state, hostTensor(points, [n * n, 2]));

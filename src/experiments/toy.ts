@@ -8,18 +8,13 @@ import { finishedResult, RunFolder, type RunIdentity, runKey } from '../train/ru
 import { type Environment, environment } from './environment.ts';
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
-import { type ToyConfig, toyConfig, toyObjective, toyRates } from './toy-config.ts';
-import { evaluateToy, type ToyMetrics } from './toy-evaluation.ts';
+import { type ToyChoice, type ToyConfig, toyConfig, toyObjective, toyRates } from './toy-config.ts';
+import { evaluateToy, type ToyEvaluation, type ToyMetrics } from './toy-evaluation.ts';
+import type { ToyMethod } from './toy-methods.ts';
 
-export interface ToyOptions {
-  /** Default `25gaussians`. */
-  readonly dataset?: string;
-  /** Default `quick`. */
-  readonly preset?: string;
+export interface ToyOptions<M extends ToyMethod = ToyMethod> extends ToyChoice<M> {
   /** Default 0. */
   readonly seed?: number;
-  /** Changes to the preset by dotted path, e.g. `{ 'diffusion.betaMax': 20 }`. */
-  readonly overrides?: Overrides;
   /** The folder of all runs. Default: `data/runs` of the project. */
   readonly root?: string;
   /** Trains again from the start even where a result or a checkpoint exists. */
@@ -35,9 +30,9 @@ export interface ToyOptions {
 }
 
 /** What is kept of a finished run in result.json. */
-export interface ToySummary {
+export interface ToySummary<M extends ToyMethod = ToyMethod> {
   readonly key: string;
-  readonly config: ToyConfig;
+  readonly config: ToyConfig<M>;
   readonly seed: number;
   readonly metrics: ToyMetrics;
   readonly steps: number;
@@ -48,7 +43,7 @@ export interface ToySummary {
   readonly environment: Environment;
 }
 
-export interface ToyResult extends ToySummary {
+export interface ToyResult<M extends ToyMethod = 'ddaebm'> extends ToySummary<M> {
   readonly preset: string;
   readonly overrides: Overrides;
   /** Whether the result was there already. */
@@ -57,8 +52,11 @@ export interface ToyResult extends ToySummary {
   readonly folder: string;
   /** `[evaluation.samples, 2]`. */
   readonly samples: HostTensor;
-  /** Energies at t = 0, `[gridSize, gridSize]`: y rises with the row, x with the column. */
-  readonly logDensity: HostTensor;
+  /**
+   * Energies at t = 0, `[gridSize, gridSize]`: y rises with the row, x with the column. DDGAN with
+   * a conditional discriminator has none.
+   */
+  readonly logDensity: M extends 'ddgan' ? HostTensor | undefined : HostTensor;
 }
 
 const ARRAYS = 'arrays.safetensors';
@@ -68,20 +66,26 @@ const ARRAYS = 'arrays.safetensors';
  * @throws ConfigError for an unknown data set, preset or setting; NumericError when training
  * diverges; InterruptedError when stopped; StoreError when the folder cannot be used.
  */
-export async function runToy(options: ToyOptions = {}): Promise<ToyResult> {
+export async function runToy<M extends ToyMethod = 'ddaebm'>(
+  options: ToyOptions<M> = {},
+): Promise<ToyResult<M>> {
   const { preset = 'quick', seed = 0, overrides = {}, root = defaultRunsFolder() } = options;
-  const config = toyConfig(options);
+  const config: ToyConfig<ToyMethod> = toyConfig(options);
   const identity: RunIdentity = { experiment: 'toy', config, seed };
   const outer = { preset, overrides, folder: join(root, runKey(identity)) };
   if (!options.fresh) {
     const found = finishedResult(root, identity) as ToySummary | undefined;
-    if (found) return { ...found, ...outer, ...readArrays(outer.folder), reused: true };
+    if (found) {
+      const arrays = readArrays(outer.folder);
+      return { ...found, ...outer, ...arrays, reused: true } as unknown as ToyResult<M>;
+    }
   }
   const { fresh, resume, onNotice } = options;
   const run = RunFolder.open({ ...identity, root, fresh, resume, onNotice });
   try {
     const summary = await trainAndEvaluate(run, config, options);
-    return { ...summary, ...outer, ...readArrays(outer.folder), reused: false };
+    const arrays = readArrays(outer.folder);
+    return { ...summary, ...outer, ...arrays, reused: false } as unknown as ToyResult<M>;
   } finally {
     run.close();
   }
@@ -90,7 +94,8 @@ export async function runToy(options: ToyOptions = {}): Promise<ToyResult> {
 /** Whether asking for this run would train nothing. */
 export function isToyFinished(options: ToyOptions = {}): boolean {
   const { seed = 0, root = defaultRunsFolder() } = options;
-  const identity = { experiment: 'toy', config: toyConfig(options), seed };
+  const config: ToyConfig<ToyMethod> = toyConfig(options);
+  const identity = { experiment: 'toy', config, seed };
   return finishedResult(root, identity) !== undefined;
 }
 
@@ -101,14 +106,14 @@ export function toyPanelData(dataset: string, seed: number, n = 1000): HostTenso
 
 async function trainAndEvaluate(
   run: RunFolder,
-  config: ToyConfig,
+  config: ToyConfig<ToyMethod>,
   options: ToyOptions,
 ): Promise<ToySummary> {
   const { seed = 0 } = options;
   const objective = toyObjective(config);
   const trained = await train({
     objective,
-    data: (key) => toyBatch(config.dataset, key, config.batch),
+    data: (key) => toyBatch(config.dataset, key, objective.batchShape[0]),
     steps: config.steps,
     seed,
     run,
@@ -128,18 +133,15 @@ async function trainAndEvaluate(
     checksum: trained.checksum,
     environment: environment(),
   };
-  run.write(ARRAYS, encodeSafetensors({ samples, logDensity }));
+  run.write(ARRAYS, encodeSafetensors({ samples, ...(logDensity && { logDensity }) }));
   run.finish(summary);
   return summary;
 }
 
-function readArrays(folder: string): { samples: HostTensor; logDensity: HostTensor } {
+function readArrays(folder: string): Pick<ToyEvaluation, 'samples' | 'logDensity'> {
   const path = join(folder, ARRAYS);
   const { tensors } = readSafetensorsFile(path);
-  const get = (name: string) => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new DataError(`${path}: '${name}' is missing; run again with --fresh`);
-    return toHostTensor(tensor);
-  };
-  return { samples: get('samples'), logDensity: get('logDensity') };
+  const [samples, logDensity] = [tensors.get('samples'), tensors.get('logDensity')];
+  if (!samples) throw new DataError(`${path}: 'samples' is missing; run again with --fresh`);
+  return { samples: toHostTensor(samples), logDensity: logDensity && toHostTensor(logDensity) };
 }

@@ -62,7 +62,7 @@ export function edErrorFigure(result: EdComparisonPicture): Spec {
   const curves = lines.map(({ x, y, colour }) => ({ x, y, colour, width: 1.5 }));
   const least = Math.min(...lines.flatMap(({ y }) => y));
   const floor = 10 ** Math.min(-1, Math.floor(Math.log10(Math.max(least, 1e-6))));
-  const decades = [-6, -5, -4, -3, -2, -1, 0, 1, 2].map((k) => 10 ** k).filter((v) => v >= floor);
+  const decades = [-6, -5, -4, -3, -2, -1, 0, 1].map((k) => 10 ** k).filter((v) => v >= floor);
   return derivationPanels({
     title: 'Error of the learned log-density of 25 Gaussians',
     caption:
@@ -84,7 +84,7 @@ export function edErrorFigure(result: EdComparisonPicture): Spec {
         title: 'The same, logarithmic',
         width: 330,
         x: { title, domain: [0, steps] },
-        y: { domain: [floor, 100], log: 10, ticks: decades },
+        y: { domain: [floor, 50], log: 10, ticks: decades },
         curves,
       },
     ],

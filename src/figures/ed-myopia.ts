@@ -58,9 +58,13 @@ export function edMyopiaFigure(result: EdMyopiaPicture): Spec {
     panels: [
       {
         title: 'The data',
-        width: 220,
+        width: 230,
         x: { domain: [-config.limit, config.limit] },
-        y: { title: 'density', domain: [0, Math.max(...density.p) * 1.12] },
+        y: { title: 'density', domain: [0, 0.1 * Math.ceil(10.5 * Math.max(...density.p))] },
+        key: {
+          corner: 'top-left',
+          entries: lines.map(({ name, colour }) => ({ text: name, colour })),
+        },
         curves: [{ ...density, y: density.p, colour: HUES.data, filled: true, width: 1.6 }],
       },
       {
@@ -78,10 +82,6 @@ export function edMyopiaFigure(result: EdMyopiaPicture): Spec {
           truth,
           ...lines.map(({ exact, colour, t }) => ({ x: weights, y: exact, colour, ...dash(t) })),
         ],
-        key: {
-          corner: 'top-right',
-          entries: lines.map(({ name, colour }) => ({ text: name, colour })),
-        },
       },
     ],
   });

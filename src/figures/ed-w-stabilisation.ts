@@ -51,7 +51,7 @@ export function edStabilisationFigure(results: readonly EdStabilisationPicture[]
         ? []
         : [
             {
-              title: `Seeds ${others.map(({ seed }) => seed).join(', ')}`,
+              title: `Seed${others.length > 1 ? 's' : ''} ${others.map(({ seed }) => seed).join(', ')}`,
               ...frame,
               curves: [
                 ...others.flatMap(({ runs }) =>

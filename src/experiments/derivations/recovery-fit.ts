@@ -12,7 +12,7 @@ export interface RecoveryFitOptions {
   readonly steps?: number;
   /** Its learning rate. Default 0.3. */
   readonly rate?: number;
-  /** How often a snapshot is kept. Default: at 0, 5 %, 25 % and 100 % of the steps. */
+  /** Steps at which the density is kept. Default: at 0, 2 %, 5 % and 100 % of the steps. */
   readonly snapshots?: readonly number[];
 }
 
@@ -43,7 +43,7 @@ export function fitRecovery(bed: TestBed, options: RecoveryFitOptions): Recovery
   if (!Number.isInteger(steps) || steps < 1) {
     throw new ConfigError(`fitRecovery: steps must be a positive integer, got ${steps}`);
   }
-  const kept = options.snapshots ?? [0, Math.round(0.05 * steps), Math.round(0.25 * steps), steps];
+  const kept = options.snapshots ?? [0, 0.02, 0.05, 1].map((u) => Math.round(u * steps));
   const on = line(-5, 5, 161);
   const spacing = 7 / (BUMPS - 1);
   const bumps = on.x.length * BUMPS;
