@@ -33,6 +33,14 @@ function need(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Malformed(message);
 }
 
+function needAxis(axis: number, shape: Dims): void {
+  need(axis >= 0 && axis < shape.length, `axis ${axis} of shape [${shape}]`);
+}
+
+const needFloat = (...operands: readonly Operand[]) => {
+  for (const { dtype } of operands) need(dtype === 'float32', `operand is ${dtype}`);
+};
+
 export function broadcastShapes(a: Dims, b: Dims): Dims {
   const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);
@@ -86,7 +94,8 @@ const reduction: Spec<'sum'> = {
   arity: 1,
   infer: ([x], { axes, keepDims }) => {
     need(x.dtype !== 'bool', 'reduction of bool');
-    for (const a of axes) need(a >= 0 && a < x.shape.length, `axis ${a} of shape [${x.shape}]`);
+    for (const a of axes) needAxis(a, x.shape);
+    need(new Set(axes).size === axes.length, `axes [${axes}] repeat`);
     return { shape: reducedShape(x.shape, axes, keepDims), dtype: x.dtype };
   },
   flops: ([x]) => sizeOf(x.shape),
@@ -94,7 +103,11 @@ const reduction: Spec<'sum'> = {
 
 const arg: Spec<'argMax'> = {
   arity: 1,
-  infer: ([x], { axis }) => ({ shape: x.shape.filter((_, i) => i !== axis), dtype: 'int32' }),
+  infer: ([x], { axis }) => {
+    needAxis(axis, x.shape);
+    need(x.dtype !== 'bool', 'position of a bool');
+    return { shape: x.shape.filter((_, i) => i !== axis), dtype: 'int32' };
+  },
   flops: ([x]) => sizeOf(x.shape),
 };
 
@@ -102,7 +115,8 @@ const topk = (indices: boolean) => ({
   arity: 1,
   infer: ([x]: readonly Operand[], { k }: { k: number }): Operand => {
     const last = x.shape.length - 1;
-    need(last >= 0 && k <= x.shape[last], `k = ${k} of shape [${x.shape}]`);
+    need(last >= 0 && k >= 0 && k <= x.shape[last], `k = ${k} of shape [${x.shape}]`);
+    need(x.dtype !== 'bool', 'ranking of bool');
     return { shape: [...x.shape.slice(0, last), k], dtype: indices ? 'int32' : x.dtype };
   },
 });
@@ -118,8 +132,20 @@ function matmulShape(a: Dims, b: Dims, transA: boolean, transB: boolean): Dims {
 const matmulFlops = (a: Operand, transA: boolean, result: Operand) =>
   2 * sizeOf(result.shape) * (transA ? a.shape.at(-2)! : a.shape.at(-1)!);
 
+function needImages(a: Operand, b: Operand): void {
+  need(a.shape.length === 4 && b.shape.length === 4, `images of [${a.shape}] and [${b.shape}]`);
+  needFloat(a, b);
+}
+
 /** Multiply-adds of a convolution, from whichever operands hold output and weight. */
 const convFlops = (out: Dims, weight: Dims) => 2 * sizeOf(out) * sizeOf(weight.slice(1));
+
+/** Rows of at most as many coordinates as the indexed shape has axes. */
+function needIndices(i: Operand, indexed: Dims): void {
+  need(i.dtype === 'int32', `indices are ${i.dtype}`);
+  const depth = i.shape.at(-1);
+  need(depth !== undefined && depth <= indexed.length, `indices [${i.shape}] into [${indexed}]`);
+}
 
 const each = <const N extends readonly Op[]>(names: N, spec: Spec<never>) =>
   Object.fromEntries(names.map((n) => [n, spec])) as unknown as { [K in N[number]]: Spec<K> };
@@ -169,6 +195,7 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
     arity: 3,
     infer: ([a, b, c], { transA, transB }) => {
       need(a.shape.length === 2 && b.shape.length === 2, 'gemm takes matrices');
+      needFloat(a, b, c);
       const shape = matmulShape(a.shape, b.shape, transA, transB);
       need(
         sameShape(broadcastShapes(shape, c.shape), shape),
@@ -180,7 +207,8 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
   conv2d: {
     arity: 2,
     infer: ([x, w], a) => {
-      need(x.shape.length === 4 && w.shape.length === 4, 'conv2d takes 4-D operands');
+      needImages(x, w);
+      need(w.shape[0] % a.groups === 0, `${w.shape[0]} filters in ${a.groups} groups`);
       need(
         x.shape[1] === w.shape[1] * a.groups,
         `input [${x.shape}] has not the channels of weight [${w.shape}]`,
@@ -196,6 +224,7 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
     arity: 2,
     infer: ([dy, w], a) => {
       const [h, width] = a.inputSize;
+      needImages(dy, w);
       need(dy.shape[1] === w.shape[0], `dy [${dy.shape}] against weight [${w.shape}]`);
       need(
         convSize(h, w.shape[2], a, 0) === dy.shape[2] &&
@@ -210,6 +239,11 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
     arity: 2,
     infer: ([x, dy], a) => {
       const [kh, kw] = a.kernel;
+      needImages(x, dy);
+      need(
+        x.shape[1] % a.groups === 0 && dy.shape[1] % a.groups === 0,
+        `channels of [${x.shape}] and [${dy.shape}] in ${a.groups} groups`,
+      );
       need(x.shape[0] === dy.shape[0], `x [${x.shape}] against dy [${dy.shape}]`);
       need(
         convSize(x.shape[2], kh, a, 0) === dy.shape[2] &&
@@ -265,20 +299,30 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
   },
   pad: {
     arity: 1,
-    infer: ([x], { before, after }) => ({
-      shape: x.shape.map((d, i) => d + before[i] + after[i]),
-      dtype: x.dtype,
-    }),
+    infer: ([x], { before, after }) => {
+      need(
+        before.length === x.shape.length && after.length === x.shape.length,
+        `pads [${before}] and [${after}] of [${x.shape}]`,
+      );
+      need(
+        [...before, ...after].every((p) => p >= 0),
+        `pads [${before}] and [${after}]`,
+      );
+      return { shape: x.shape.map((d, i) => d + before[i] + after[i]), dtype: x.dtype };
+    },
     flops: () => 0,
   },
   concat: {
     arity: -1,
     infer: (xs, { axis }) => {
+      needAxis(axis, xs[0].shape);
       const shape = [...xs[0].shape];
       shape[axis] = 0;
       for (const x of xs) {
         need(
-          x.dtype === xs[0].dtype && x.shape.every((d, i) => i === axis || d === shape[i]),
+          x.dtype === xs[0].dtype &&
+            x.shape.length === shape.length &&
+            x.shape.every((d, i) => i === axis || d === shape[i]),
           `concat of [${xs[0].shape}] and [${x.shape}] along ${axis}`,
         );
         shape[axis] += x.shape[axis];
@@ -291,6 +335,7 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
   gather: {
     arity: 2,
     infer: ([x, i], { axis }) => {
+      needAxis(axis, x.shape);
       need(i.dtype === 'int32', `indices are ${i.dtype}`);
       return {
         shape: [...x.shape.slice(0, axis), ...i.shape, ...x.shape.slice(axis + 1)],
@@ -302,7 +347,7 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
   gatherNd: {
     arity: 2,
     infer: ([x, i]) => {
-      need(i.dtype === 'int32', `indices are ${i.dtype}`);
+      needIndices(i, x.shape);
       return { shape: [...i.shape.slice(0, -1), ...x.shape.slice(i.shape.at(-1))], dtype: x.dtype };
     },
     flops: () => 0,
@@ -310,16 +355,27 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
   scatterAddNd: {
     arity: 2,
     infer: ([i, u], { shape }) => {
-      need(i.dtype === 'int32', `indices are ${i.dtype}`);
+      needIndices(i, shape);
       const expected = [...i.shape.slice(0, -1), ...shape.slice(i.shape.at(-1))];
       need(sameShape(u.shape, expected), `updates [${u.shape}], expected [${expected}]`);
       return { shape, dtype: u.dtype };
     },
   },
-  cumsum: { arity: 1, infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }) },
+  cumsum: {
+    arity: 1,
+    infer: ([x], { axis }) => {
+      needAxis(axis, x.shape);
+      need(x.dtype !== 'bool', 'sum of bool');
+      return { shape: x.shape, dtype: x.dtype };
+    },
+  },
   softmax: {
     arity: 1,
-    infer: ([x]) => ({ shape: x.shape, dtype: 'float32' }),
+    infer: ([x]) => {
+      needAxis(x.shape.length - 1, x.shape);
+      needFloat(x);
+      return { shape: x.shape, dtype: 'float32' };
+    },
     flops: (_, r) => 5 * sizeOf(r.shape),
   },
   topkValues: topk(false),

@@ -9,16 +9,20 @@ import { Malformed, SPEC } from './spec.ts';
  * @throws GibbsError naming the pass and the node.
  */
 export function verify(graph: Graph, after: string): void {
-  const fail = (id: number, why: string): never => {
+  const fail: (id: number, why: string) => never = (id, why) => {
     const node = graph.nodes[id];
     throw new GibbsError('internal', `IR: after ${after}: node ${id} (${node?.op}): ${why}`);
   };
   graph.nodes.forEach((node, id) => {
     if (node.id !== id) fail(id, `has id ${node.id}`);
     for (const i of node.inputs) if (!(i >= 0 && i < id)) fail(id, `uses node ${i} before it`);
-    const spec = SPEC[node.op];
-    if (spec.arity >= 0 && node.inputs.length !== spec.arity) {
-      fail(id, `has ${node.inputs.length} operands, expected ${spec.arity}`);
+    const spec = SPEC[node.op] as (typeof SPEC)[typeof node.op] | undefined;
+    if (spec === undefined) fail(id, 'is no operation of the IR');
+    if (spec.arity >= 0 ? node.inputs.length !== spec.arity : node.inputs.length === 0) {
+      fail(
+        id,
+        `has ${node.inputs.length} operands, expected ${spec.arity < 0 ? 'some' : spec.arity}`,
+      );
     }
     try {
       const result = spec.infer(
@@ -35,8 +39,13 @@ export function verify(graph: Graph, after: string): void {
   });
   graph.inputs.forEach((id, index) => {
     const node = graph.nodes[id];
-    if (node.op !== 'input' || node.attrs.index !== index) fail(id, `is not input ${index}`);
+    if (node?.op !== 'input' || node.attrs.index !== index) fail(id, `is not input ${index}`);
   });
+  for (const node of graph.nodes) {
+    if (node.op === 'input' && graph.inputs[node.attrs.index] !== node.id) {
+      fail(node.id, 'is an input that the graph does not list');
+    }
+  }
   for (const id of graph.outputs) {
     if (!(id >= 0 && id < graph.nodes.length)) fail(id, 'is an output but not a node');
   }
