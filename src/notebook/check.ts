@@ -125,6 +125,6 @@ function stale(notebook: Notebook, path: string): Problem[] {
   };
   const reasons = FRESHNESS_PARTS.filter((part) => recorded[part] !== now[part]).map((p) => why[p]);
   if (reasons.length === 0) return [];
-  const message = `stale, since its last run ${reasons.join(', ')}: run \`gibbs notebook run\` on it`;
+  const message = `since its last run ${reasons.join(', ')}: run \`gibbs notebook run\` on it`;
   return [{ kind: 'stale', message }];
 }
