@@ -133,6 +133,42 @@ export {
   ratioAtOptimum,
   weightCurve,
 } from './experiments/derivations/weight.ts';
+// Energy Discrepancy: density estimation, nearsightedness, stabiliser
+export {
+  type EdDensityOptions,
+  type EdDensityResult,
+  type EdDensityRun,
+  type EdGridResult,
+  runEdDensity,
+  runEdGrid,
+} from './experiments/ed-density.ts';
+export {
+  type EdDensityConfig,
+  type EdMethod,
+  edDensityConfigs,
+  edGridCells,
+  edObjective,
+} from './experiments/ed-density-config.ts';
+export { logDensityError } from './experiments/ed-density-evaluation.ts';
+export { edGaussians, edGaussiansLogDensity } from './experiments/ed-gaussians.ts';
+export {
+  type EdMyopiaConfig,
+  type EdMyopiaResult,
+  edMyopiaConfig,
+  runEdMyopia,
+} from './experiments/ed-myopia.ts';
+export {
+  exactDiscrepancy,
+  exactLikelihood,
+  exactScoreMatching,
+} from './experiments/ed-myopia-exact.ts';
+export { ED_PRESETS, type EdPreset } from './experiments/ed-preset.ts';
+export {
+  type EdStabilisationConfig,
+  type EdStabilisationResult,
+  edStabilisationConfig,
+  runEdStabilisation,
+} from './experiments/ed-w-stabilisation.ts';
 // experiments and figures
 export { runToy, type ToyOptions, type ToyResult, toyPanelData } from './experiments/toy.ts';
 export {
@@ -150,6 +186,9 @@ export { entropyFigure } from './figures/derivation-entropy.ts';
 export { penaltyFigure } from './figures/derivation-penalty.ts';
 export { recoveryFigure, recoveryFitFigure } from './figures/derivation-recovery.ts';
 export { weightFigure } from './figures/derivation-weight.ts';
+export { edDensityFigure, edErrorFigure, edGridFigure } from './figures/ed-density.ts';
+export { edMyopiaFigure } from './figures/ed-myopia.ts';
+export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
 export { renderPng, renderSmallPng, renderSvg } from './figures/render.ts';
 // jit: the engine
