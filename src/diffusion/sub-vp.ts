@@ -16,6 +16,8 @@ export interface SubVpConfig {
 export interface SubVp {
   /** ∫ g²/std² dt over [ε_0, 1] = 2 log( sinh(B(1)/2) / sinh(B(ε_0)/2) ). */
   readonly importanceTotal: number;
+  /** β(t). */
+  rate(t: number): number;
   /** B(t). */
   integral(t: number): number;
   /**
@@ -43,6 +45,7 @@ export function subVp(config: SubVpConfig = {}): SubVp {
   const first = Math.log(Math.sinh(integral(firstTime) / 2));
   const last = Math.log(Math.sinh(integral(1) / 2));
   return {
+    rate: (t) => betaMin + slope * t,
     integral,
     importanceTotal: 2 * (last - first),
     importanceTimes(u) {

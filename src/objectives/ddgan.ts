@@ -6,6 +6,7 @@ import { noiseSchedule, type ScheduleConfig, scheduleConfig } from '../diffusion
 import { stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { type ToyConfig, toyEnergy, toyGenerator } from '../models/toy.ts';
+import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
 import { DEFAULT_OPTIONS, ddaebmTable } from './ddaebm-config.ts';
@@ -30,6 +31,8 @@ export interface DdganConfig {
   readonly discriminator?: 'conditional' | 'marginal';
   /** γ of (γ/2)·E|∇_{x_t} logit|² on real pairs. Default 0.02. */
   readonly gamma?: number;
+  /** Of the generator's batch norms: see `DdaebmConfig.samplingStatistics`. Default `batch`. */
+  readonly samplingStatistics?: 'batch' | 'running';
   /** Defaults: rate 1e-4, betas (0.5, 0.9). */
   readonly energyAdam?: Partial<AdamConfig>;
   readonly generatorAdam?: Partial<AdamConfig>;
@@ -43,6 +46,7 @@ export interface DdganConfig {
 export function ddgan(config: DdganConfig = {}): Objective<GameState<'energy' | 'generator'>> {
   const { batch = 200, dim = 2, latentDim = 2, gamma = 0.02 } = config;
   const { discriminator = 'conditional', schedule = scheduleConfig('toy') } = config;
+  const { samplingStatistics = 'batch' } = config;
   const marginal = discriminator === 'marginal';
   const process = noiseSchedule(schedule);
   const posterior = posteriorCoefficients(process);
@@ -148,8 +152,12 @@ export function ddgan(config: DdganConfig = {}): Objective<GameState<'energy' | 
     sample(state, noise) {
       const params = players.generator.unpack(state.generator.params).generator;
       const latents = tf.unstack(noise['z'], 0);
+      const mode: NormMode =
+        samplingStatistics === 'batch'
+          ? { kind: 'batch' }
+          : { kind: 'running', buffers: players.generator.running(state.generator, 'generator') };
       const predict = (xNext: Tensor, t: number) =>
-        generatorNet.bind(params, { levels: [t] })(xNext, latents[t], { kind: 'batch' });
+        generatorNet.bind(params, { levels: [t] })(xNext, latents[t], mode);
       const states = reverseChain(posterior, predict, noise['start'], noise['posterior']);
       return states[states.length - 1];
     },

@@ -80,6 +80,7 @@ describe('toyRates', () => {
           steps: 1000,
           'optimizer.schedule': 'cosine',
           'optimizer.finalShare': 0.1,
+          'optimizer.holdShare': 0,
           'optimizer.energyRate': 1e-3,
         },
       }),

@@ -1,5 +1,6 @@
 import { unknownName } from '../../core/errors.ts';
 import type { ToyResult } from '../../experiments/toy.ts';
+import type { ToyMethod } from '../../experiments/toy-methods.ts';
 import type { Progress } from '../../train/loop.ts';
 import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
@@ -17,10 +18,13 @@ export const runCommand: Command = {
     'killed one resumes from its last checkpoint and ends in the same numbers.',
     '',
     'Presets: smoke (seconds, proves that it works), quick (minutes), paper (as published).',
-    'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists them all.',
+    'Methods: ddaebm, meg, vera, fce, bidvl, ebm-bb, wgan-0gp, ddgan, score-flow, drl,',
+    'energy-discrepancy, contrastive-divergence, score-matching, denoising-score-matching.',
+    'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists those of the method.',
   ].join('\n'),
   positionals: ['EXPERIMENT'],
   options: {
+    method: { type: 'string', value: 'NAME', help: 'training method (default: ddaebm)' },
     dataset: { type: 'string', value: 'NAME', help: 'data set (default: 25gaussians)' },
     preset: { type: 'string', value: 'NAME', help: 'smoke, quick or paper (default: quick)' },
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
@@ -50,7 +54,10 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const { ProgressDisplay } = await import('../../train/progress.ts');
   const display = new ProgressDisplay(process.stderr);
   const name = args.text('dataset') ?? '25gaussians';
+  const { toyMethod } = await import('../../experiments/toy-methods.ts');
+  const method = toyMethod(args.text('method') ?? 'ddaebm');
   const result = await runToy({
+    method,
     dataset: args.text('dataset'),
     preset: args.text('preset'),
     seed,
@@ -82,14 +89,20 @@ function toParent(message: { progress: Progress } | { notice: string }): boolean
   return true;
 }
 
-function withoutArrays({ samples: _s, logDensity: _l, ...rest }: ToyResult) {
+function withoutArrays({ samples: _s, logDensity: _l, ...rest }: ToyResult<ToyMethod>) {
   return rest;
 }
 
-function describe(result: ToyResult): string {
+function describe(result: ToyResult<ToyMethod>): string {
   const { config, preset, seed, steps, seconds, metrics, reused } = result;
   const changes = Object.entries(result.overrides).map(([key, value]) => `${key}=${value}`);
-  const what = [`toy ${config.dataset}`, `preset ${preset}`, ...changes, `seed ${seed}`];
+  const what = [
+    `toy ${config.dataset}`,
+    config.method,
+    `preset ${preset}`,
+    ...changes,
+    `seed ${seed}`,
+  ];
   const rows: [string, string][] = [
     [
       'iterations',
