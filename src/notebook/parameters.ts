@@ -14,6 +14,8 @@ interface Declared {
   /** The type of its default, where that is a literal. */
   readonly type: 'number' | 'string' | 'boolean' | undefined;
   readonly default: string;
+  /** As declared, e.g. `Preset`. */
+  readonly annotation: string | undefined;
 }
 
 /**
@@ -70,8 +72,12 @@ export function injectParameters(notebook: Notebook, values: Parameters, path: s
           `got ${JSON.stringify(value)}`,
       );
     }
-    const assignment = `${name} = ${JSON.stringify(value)};`;
-    return known.constant ? `const ${assignment}` : assignment;
+    const json = JSON.stringify(value);
+    if (!known.constant) return `${name} = ${json};`;
+    // Without a type the constant would have this value for its type, and comparing it with
+    // another would be an error.
+    const type = known.annotation ?? known.type;
+    return `const ${name}${type === undefined ? '' : `: ${type}`} = ${json};`;
   });
   const injected: CodeCell = {
     cell_type: 'code',
@@ -90,10 +96,16 @@ function declarations(source: string): Declared[] {
   for (const statement of parseCell(ts, source).statements) {
     if (!ts.isVariableStatement(statement)) continue;
     const constant = (statement.declarationList.flags & ts.NodeFlags.Const) !== 0;
-    for (const { name, initializer } of statement.declarationList.declarations) {
+    for (const { name, initializer, type } of statement.declarationList.declarations) {
       if (!ts.isIdentifier(name)) continue;
       const text = initializer?.getText() ?? 'undefined';
-      found.push({ name: name.text, constant, type: literalType(ts, initializer), default: text });
+      found.push({
+        name: name.text,
+        constant,
+        type: literalType(ts, initializer),
+        default: text,
+        annotation: type?.getText(),
+      });
     }
   }
   return found;

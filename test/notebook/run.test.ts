@@ -132,7 +132,7 @@ describe('runNotebook', () => {
     const kernel = new FakeKernel();
     await runNotebook(path, { startKernel: kernel.start, set: { preset: 'smoke', seed: 3 }, out });
     expect(kernel.executed[1]).toBe(
-      '// Parameters of this run\nconst preset = "smoke";\nseed = 3;',
+      '// Parameters of this run\nconst preset: string = "smoke";\nseed = 3;',
     );
     expect(readNotebook(out).cells.map((c) => c.id)).toContain('injected-parameters');
     const again = new FakeKernel();
@@ -148,7 +148,7 @@ describe('parameters', () => {
     metadata: {},
     cells: [
       code(
-        "let preset: Preset = 'quick' as const; let seed = 0, deep = -1; const on = true; let list = [1];",
+        "let preset: Preset = 'quick' as const; let seed = 0, deep = -1; const on = true; const mode: Mode = 'a'; let list = [1];",
         {
           metadata: { tags: ['parameters'] },
         },
@@ -175,8 +175,8 @@ describe('parameters', () => {
   });
 
   it('must be declared, with a value of the type of the default', () => {
-    expect(inject({ preset: 'smoke', deep: 2, on: false })).toContain(
-      'preset = "smoke";\ndeep = 2;\nconst on = false;',
+    expect(inject({ preset: 'smoke', deep: 2, on: false, mode: 'b' })).toContain(
+      'preset = "smoke";\ndeep = 2;\nconst on: boolean = false;\nconst mode: Mode = "b";',
     );
     expect(() => inject({ sed: 1 })).toThrow(/unknown parameter 'sed'; did you mean 'seed'\?/);
     expect(() => inject({ seed: 'one' })).toThrow(/seed is a number \(0 by default\), got "one"/);
