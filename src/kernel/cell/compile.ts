@@ -4,7 +4,7 @@ import type { Scope } from './box.ts';
 import { type LoweringOptions, lowerTypeScript } from './lower.ts';
 import { MARK, ReferenceRewriter } from './rewrite.ts';
 import { composeMaps, type MapPosition } from './source-position.ts';
-import { isNode, lexicalNames, type Node, patternNames, varNames } from './syntax.ts';
+import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
 
 /** A cell ready to run. */
 export interface CompiledCell {
@@ -38,7 +38,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
   const context = { source: js, out, scope, declared, used };
   const rewriter = new ReferenceRewriter(context);
 
-  const statements = unwrapUsing(body);
+  const statements = lowered.usesTopLevel === true ? unwrapUsing(body) : body;
   declareNames(program, statements, declared);
 
   const imports: string[] = [];
@@ -98,7 +98,8 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
   if (statements === body) for (const statement of body) visitStatement(statement);
   else {
     for (const statement of body) {
-      if (statement.type !== 'TryStatement') visitStatement(statement);
+      if ((statement['block'] as Node | undefined)?.['body'] !== statements)
+        visitStatement(statement);
       else {
         for (const inner of statements) visitStatement(inner);
         rewriter.visit(statement['handler'] as Node);
@@ -116,21 +117,17 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
   return {
     source,
     boxes,
-    declared: [...declared].map(([name, { constant }]) => ({ name, constant })),
+    declared: [...declared]
+      .filter(([name]) => !name.startsWith('_usingCtx'))
+      .map(([name, { constant }]) => ({ name, constant })),
     position: composeMaps(() => out.generateMap({ hires: true }), lowered.map),
   };
 }
 
 /** `using` at the top level is lowered to one try statement around everything. */
 function unwrapUsing(body: Node[]): Node[] {
-  const wrapper = body.find((s) => s.type === 'TryStatement');
-  if (wrapper === undefined) return body;
-  const inner = (wrapper['block'] as Node)['body'] as Node[];
-  const first = inner[0];
-  const isUsing =
-    first?.type === 'VariableDeclaration' &&
-    patternNames((first['declarations'] as Node[])[0]['id'] as Node)[0]?.startsWith('_usingCtx');
-  return isUsing === true ? inner : body;
+  const wrapper = body.findLast((s) => s.type === 'TryStatement');
+  return wrapper === undefined ? body : ((wrapper['block'] as Node)['body'] as Node[]);
 }
 
 function declareNames(

@@ -26,6 +26,8 @@ export interface Lowered {
   readonly code: string;
   /** Source map (version 3) from `code` to the input. */
   readonly map: RawSourceMap | undefined;
+  /** `using` stands at the top level: everything lies in one try statement. */
+  readonly usesTopLevel?: boolean;
 }
 
 export interface RawSourceMap {
@@ -40,7 +42,8 @@ export function lowerTypeScript(code: string, options: LoweringOptions): Lowered
   const tsx = /\.[jt]sx$/.test(options.fileName);
   const standardDecorators =
     options.experimentalDecorators !== true && /(^|[^\w.'"`])@[\w(]/m.test(code);
-  const result = transformSync(options.fileName, options.module ? code : code + keptEnums(code), {
+  const { enums, using } = options.module ? { enums: '', using: false } : topLevel(code);
+  const result = transformSync(options.fileName, code + enums, {
     lang: tsx ? 'tsx' : 'ts',
     sourceType: 'module',
     sourcemap: true,
@@ -64,20 +67,23 @@ export function lowerTypeScript(code: string, options: LoweringOptions): Lowered
   if (standardDecorators && options.typescriptCompiler && /@[\w(]/.test(result.code)) {
     return options.typescriptCompiler(code, options.fileName);
   }
-  return { code: result.code, map: (result.map ?? undefined) as RawSourceMap | undefined };
+  const map = (result.map ?? undefined) as RawSourceMap | undefined;
+  return { code: result.code, map, usesTopLevel: using };
 }
 
-/**
- * The transform inlines the members of an enum and drops the enum, unless it is exported; a later
- * cell may use it.
- */
-function keptEnums(code: string): string {
-  if (!/\benum\b/.test(code)) return '';
+/** What of the top level of a cell the transform loses. */
+function topLevel(code: string): { enums: string; using: boolean } {
+  if (!/\b(enum|using)\b/.test(code)) return { enums: '', using: false };
   const program = parseSync('cell.ts', code, { lang: 'ts', sourceType: 'module' }).program;
-  const names = (program.body as unknown as Node[])
+  const body = program.body as unknown as Node[];
+  // Unless an enum is exported, its members are inlined and it goes; a later cell may use it.
+  const names = body
     .filter((node) => node.type === 'TSEnumDeclaration' && node['declare'] !== true)
     .map((node) => (node['id'] as Node)['name']);
-  return names.length === 0 ? '' : `\n;export { ${names.join(', ')} };`;
+  return {
+    enums: names.length === 0 ? '' : `\n;export { ${names.join(', ')} };`,
+    using: body.some((node) => String(node['kind']).endsWith('using')),
+  };
 }
 
 /** A SyntaxError as Node prints one, with the line and a caret under it. */

@@ -40,6 +40,8 @@ interface Current {
 
 const RAW_LIMIT = Number(process.env['GIBBS_KERNEL_OUTPUT_LIMIT']) || 32 * 2 ** 20;
 const PARENTS = 2000;
+/** Variables named when they are lost. */
+const LISTED = 40;
 const OK: Outcome = { expressions: {} };
 
 /** Runs cells one after the other and publishes what they produce. */
@@ -51,6 +53,8 @@ export class Executor {
   /** The requests of the latest cells: output that comes late is theirs. */
   readonly #parents = new Map<number, Message>();
   readonly #names = new Set<string>();
+  /** Questions to the user that wait for a reply; front ends answer in order. */
+  #asked: number[] = [];
   readonly #text: TextBatcher;
   #cells = 0;
   #count = 0;
@@ -89,6 +93,12 @@ export class Executor {
   interrupt(): void {
     this.#interrupted = true;
     this.#user().send({ t: 'interrupt' });
+  }
+
+  /** What the user entered. */
+  answer(value: string): void {
+    const id = this.#asked.shift();
+    if (id !== undefined) this.#user().send({ t: 'input', id, value });
   }
 
   flushText(): void {
@@ -268,7 +278,8 @@ export class Executor {
       }
       case 'input': {
         const request = this.parent(frame.c);
-        const { prompt, password } = frame;
+        const { id, prompt, password } = frame;
+        this.#asked.push(id);
         if (request !== undefined) this.#io.ask(request, { prompt, password });
         return;
       }
@@ -284,6 +295,8 @@ export class Executor {
     const current = this.#current;
     if (current?.cell !== frame.c) return;
     this.#current = undefined;
+    // Front ends drop their questions when the cell ends.
+    this.#asked = [];
     current.resolve({ error: frame.error, expressions: frame.expressions });
   }
 
@@ -304,6 +317,7 @@ export class Executor {
   /** The user process ended; a new one is starting. */
   died(reason: string): void {
     this.#text.flush();
+    this.#asked = [];
     this.#untold.length = 0;
     this.language?.reset();
     const lost = lostText([...this.#names]);
@@ -333,7 +347,7 @@ function userExpressions(content: Content): Record<string, string> {
 
 function lostText(names: readonly string[]): string {
   if (names.length === 0) return 'No variables were lost.';
-  const shown = names.slice(0, 12).join(', ');
-  const more = names.length > 12 ? ` and ${names.length - 12} more` : '';
+  const shown = names.slice(0, LISTED).join(', ');
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
   return `Lost: ${names.length === 1 ? 'the variable' : 'the variables'} ${shown}${more}.`;
 }

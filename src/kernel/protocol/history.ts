@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -106,6 +106,8 @@ export class History {
 function readEntries(path: string): HistoryEntry[] {
   let text: string;
   try {
+    // A device would never end.
+    if (!statSync(path).isFile()) return [];
     text = readFileSync(path, 'utf8');
   } catch {
     return [];

@@ -120,7 +120,7 @@ export class Kernel {
     if (channel === 'stdin') {
       const { value } = message.content as { value?: unknown };
       if (message.header.msg_type === 'input_reply') {
-        this.#user.send({ t: 'input', value: String(value ?? '') });
+        this.#executor.answer(String(value ?? ''));
       }
       return;
     }

@@ -13,6 +13,8 @@ interface Candidates {
 
 /** How long the running program may take to name its variables, ms. */
 const RUNTIME_PATIENCE = 60;
+/** How long the type checker may take to complete, ms: a menu that comes later is of no use. */
+const TYPED_PATIENCE = 1500;
 
 /** Completion, inspection and completeness: the language service joined with the living values. */
 export class Questions {
@@ -45,7 +47,7 @@ export class Questions {
     const code = String(content['code'] ?? '');
     const offset = utf16Offset(code, content['cursor_pos']);
     const [typed, living] = await Promise.all([
-      this.#language?.complete(code, offset),
+      this.#patiently(this.#language?.complete(code, offset)),
       this.#runtime(code, offset),
     ]);
     const [start, end] =
@@ -101,6 +103,18 @@ export class Questions {
   completions(frame: Extract<FromUser, { t: 'completions' }>): void {
     this.#waiting.get(frame.id)?.(frame);
     this.#waiting.delete(frame.id);
+  }
+
+  /** The answer, or undefined when the language service is still reading libraries. */
+  #patiently<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
+    if (answer === undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), TYPED_PATIENCE);
+      void answer.then((found) => {
+        clearTimeout(timer);
+        resolve(found);
+      });
+    });
   }
 
   /** Names from the running program, if it has a moment. */

@@ -63,11 +63,13 @@ process.on('message', (message: ToUser) => {
 });
 
 /** Hands a reply to the thread, which may be waiting for it synchronously. */
-function answer(message: { value?: string; error?: string }): void {
-  const bytes = Buffer.from(message.value ?? message.error ?? '').subarray(0, INPUT_BYTES - 1);
+function answer(message: Extract<ToUser, { t: 'input' }>): void {
+  if (message.id !== Atomics.load(words, WORDS.question)) {
+    worker.postMessage(message);
+    return;
+  }
+  const bytes = Buffer.from(message.value).subarray(0, INPUT_BYTES);
   new Uint8Array(input).set(bytes);
-  if (message.error !== undefined) new Uint8Array(input)[bytes.length] = 0;
-  Atomics.store(words, WORDS.input, message.error === undefined ? bytes.length + 1 : -1);
+  Atomics.store(words, WORDS.input, bytes.length + 1);
   Atomics.notify(words, WORDS.input);
-  worker.postMessage(message);
 }

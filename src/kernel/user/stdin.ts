@@ -11,12 +11,13 @@ export class StdinError extends GibbsError {
   }
 }
 
-/** Asks the user through the front end. One question at a time, as the protocol wants. */
+/** Asks the user through the front end. */
 export class Stdin {
   readonly #channel: Channel;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
-  readonly #waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
+  readonly #waiting = new Map<number, (line: string) => void>();
+  #questions = 0;
 
   constructor(channel: Channel, words: Int32Array, bytes: Uint8Array) {
     this.#channel = channel;
@@ -26,49 +27,64 @@ export class Stdin {
 
   /** Waits for a line and blocks the thread meanwhile, as `prompt` does in a browser. */
   askSync(prompt: string, password = false): string {
-    this.#request('prompt', prompt, password);
-    for (;;) {
-      Atomics.wait(this.#words, WORDS.input, 0, 200);
-      const length = Atomics.load(this.#words, WORDS.input);
-      if (length > 0) return Buffer.from(this.#bytes.slice(0, length - 1)).toString();
-      if (length < 0 || Atomics.load(this.#words, WORDS.interrupt) !== 0) {
-        throw new InterruptedError();
+    const id = ++this.#questions;
+    Atomics.store(this.#words, WORDS.input, 0);
+    Atomics.store(this.#words, WORDS.question, id);
+    try {
+      this.#request('prompt', id, prompt, password);
+      for (;;) {
+        Atomics.wait(this.#words, WORDS.input, 0, 200);
+        const length = Atomics.load(this.#words, WORDS.input);
+        if (length > 0) return Buffer.from(this.#bytes.slice(0, length - 1)).toString();
+        if (Atomics.load(this.#words, WORDS.interrupt) !== 0) throw new InterruptedError();
       }
+    } finally {
+      Atomics.store(this.#words, WORDS.question, 0);
     }
   }
 
   /** Waits for a line while other code runs. */
   ask(prompt: string, password = false): Promise<string> {
-    this.#request('stdin', prompt, password);
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const id = ++this.#questions;
+    return new Promise((resolve) => {
+      this.#request('stdin', id, prompt, password);
+      this.#waiting.set(id, resolve);
+    });
   }
 
-  /** A reply for the oldest question asked by {@link ask}. */
-  answer(reply: { value?: string; error?: string }): void {
-    const asked = this.#waiting.shift();
-    if (reply.value !== undefined) asked?.resolve(reply.value);
-    else asked?.reject(new InterruptedError(reply.error));
+  /** The reply to a question asked by {@link ask}. */
+  answer(reply: { readonly id: number; readonly value: string }): void {
+    this.#waiting.get(reply.id)?.(reply.value);
+    this.#waiting.delete(reply.id);
   }
 
   /** `process.stdin`: asks for a line whenever somebody reads. */
   stream(): Readable {
-    const ask = () => this.ask('');
+    let wanted = false;
+    // A reader that has its line stops reading a moment later: no question for nobody.
+    const soon = () => setTimeout(ask, 5);
+    const ask = () => {
+      if (!wanted || stream.isPaused()) return;
+      wanted = false;
+      this.ask('').then(
+        (line) => stream.push(`${line}\n`),
+        () => stream.push(null),
+      );
+    };
     const stream = new Readable({
       read() {
-        ask().then(
-          (line) => this.push(`${line}\n`),
-          () => this.push(null),
-        );
+        wanted = true;
+        soon();
       },
     });
+    stream.on('resume', soon);
     return Object.assign(stream, { fd: 0, isTTY: false });
   }
 
-  #request(what: string, prompt: string, password: boolean): void {
+  #request(what: string, id: number, prompt: string, password: boolean): void {
     const context = currentCell();
     if (context?.allowStdin !== true) throw new StdinError(what);
-    Atomics.store(this.#words, WORDS.input, 0);
-    this.#channel.send({ t: 'input', c: context.cell, prompt, password });
+    this.#channel.send({ t: 'input', c: context.cell, id, prompt, password });
   }
 }
 

@@ -30,7 +30,7 @@ export type ToUser =
       readonly metadata: Json;
       readonly buffers: readonly Uint8Array[];
     }
-  | { readonly t: 'input'; readonly value?: string; readonly error?: string };
+  | { readonly t: 'input'; readonly id: number; readonly value: string };
 
 /** An error as `error` messages and replies carry it. */
 export interface ErrorContent {
@@ -53,7 +53,14 @@ export type FromUser =
     }
   | { readonly t: 'clear'; readonly c: number; readonly wait: boolean }
   | { readonly t: 'result'; readonly c: number; readonly data: Json; readonly metadata: Json }
-  | { readonly t: 'input'; readonly c: number; readonly prompt: string; readonly password: boolean }
+  | {
+      readonly t: 'input';
+      readonly c: number;
+      /** Comes back with the reply. */
+      readonly id: number;
+      readonly prompt: string;
+      readonly password: boolean;
+    }
   | {
       readonly t: 'comm';
       readonly c: number;
@@ -89,8 +96,10 @@ export const WORDS = {
   running: 2,
   /** Above 0 while the thread writes a frame, which must not be cut. */
   critical: 3,
-  /** 0: no reply to an input request yet; else its length in bytes + 1, or -1 for an error. */
+  /** 0: no reply yet; else its length in bytes + 1, or -1 for an error. */
   input: 4,
+  /** The question that the thread waits for synchronously. */
+  question: 5,
 } as const;
 export const WORD_COUNT = 8;
 
