@@ -98,7 +98,7 @@ const WIDTH = 280;
 const HEIGHT = 220;
 /** Pixels between panels: room for an axis with its title. */
 const GAP = 62;
-const MOST_POINTS = 130;
+const MOST_POINTS = 100;
 
 /** Panels next to each other, each with its own axes. */
 export function derivationPanels({ title, caption, panels }: PanelFigure): Spec {
@@ -152,7 +152,13 @@ function levelLayer(levels: readonly number[]): Spec {
 function curveLayer(curve: Curve): Spec {
   const { colour, base = 0, dash, width = 1.8, filled, dots } = curve;
   const data = { values: table(curve), format: CSV };
-  const stroke = { color: colour, strokeWidth: width, ...(dash && { strokeDash: dash }) };
+  const interpolate = dots ? 'linear' : 'monotone';
+  const stroke = {
+    interpolate,
+    color: colour,
+    strokeWidth: width,
+    ...(dash && { strokeDash: dash }),
+  };
   if (!filled) {
     const point = dots && { point: { size: 26, filled: true, color: colour } };
     return { data, mark: { type: 'line', clip: true, ...stroke, ...point } };
@@ -160,7 +166,7 @@ function curveLayer(curve: Curve): Spec {
   const line = width > 0 && { line: stroke };
   return {
     data,
-    mark: { type: 'area', clip: true, color: colour, fillOpacity: 0.16, ...line },
+    mark: { type: 'area', clip: true, interpolate, color: colour, fillOpacity: 0.16, ...line },
     encoding: { y2: { datum: base } },
   };
 }

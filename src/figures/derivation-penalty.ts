@@ -32,7 +32,7 @@ export function penaltyFigure(p: PenaltyPicture): Spec {
   const pairs = runningMean(p.pairs);
   const plain = runningMean(p.plain);
   const low = Math.min(p.exact, p.exact + p.constant);
-  const room = 0.9 * p.constant;
+  const room = 0.55 * p.constant;
   const errors = p.gradients.flatMap((g) => [
     Math.abs(g.pairs.mean - g.exact) + g.pairs.standardError,
     Math.abs(g.plain.mean - g.exact) + g.plain.standardError,

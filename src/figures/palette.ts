@@ -1,9 +1,9 @@
 type Rgb = readonly [number, number, number];
 
-const MOST = 256;
+const MOST = 128;
 
 /**
- * The pixels of a drawing with few colours as indices into a palette of at most 256: its most
+ * The pixels of a drawing with few colours as indices into a palette of at most 128: its most
  * frequent colours, kept exactly. The others, shades at the edges of lines and letters, take the
  * nearest of them.
  * @param rgba four bytes a pixel, opaque.

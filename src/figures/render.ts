@@ -53,11 +53,11 @@ export function renderPng(svg: string, scale = 2): Uint8Array {
 }
 
 /**
- * The same with at most 256 colours, for line drawings in notebooks: a third of the bytes, no
+ * The same with at most 128 colours, for line drawings in notebooks: a third of the bytes, no
  * difference to see. Not for pictures of many colours.
- * @param scale pixels of the picture per unit of the SVG. Default 1.5.
+ * @param scale pixels of the picture per unit of the SVG. Default 1.4.
  */
-export function renderSmallPng(svg: string, scale = 1.5): Uint8Array {
+export function renderSmallPng(svg: string, scale = 1.4): Uint8Array {
   const { width, height, pixels } = rasterised(svg, scale);
   const { indices, palette } = reduceColours(pixels);
   const compress = (rows: Uint8Array) => deflateSync(rows, { level: 9 });

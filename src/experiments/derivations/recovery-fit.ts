@@ -10,9 +10,9 @@ export interface RecoveryFitOptions {
   readonly t: number;
   /** Iterations of Adam. Default 400. */
   readonly steps?: number;
-  /** Its learning rate. Default 0.3. */
+  /** Its learning rate. Default 0.1. */
   readonly rate?: number;
-  /** Steps at which the density is kept. Default: at 0, 2 %, 5 % and 100 % of the steps. */
+  /** Steps at which the density is kept. Default: at 0, 1 %, 2 % and 100 % of the steps. */
   readonly snapshots?: readonly number[];
 }
 
@@ -38,12 +38,12 @@ const BUMPS = 29;
  * @throws ConfigError for a level or a number of steps that cannot be.
  */
 export function fitRecovery(bed: TestBed, options: RecoveryFitOptions): RecoveryFit {
-  const { t, steps = 400, rate = 0.3 } = options;
+  const { t, steps = 400, rate = 0.1 } = options;
   checkedLevel(bed, t);
   if (!Number.isInteger(steps) || steps < 1) {
     throw new ConfigError(`fitRecovery: steps must be a positive integer, got ${steps}`);
   }
-  const kept = options.snapshots ?? [0, 0.02, 0.05, 1].map((u) => Math.round(u * steps));
+  const kept = options.snapshots ?? [0, 0.01, 0.02, 1].map((u) => Math.round(u * steps));
   const on = line(-5, 5, 161);
   const spacing = 7 / (BUMPS - 1);
   const bumps = on.x.length * BUMPS;
