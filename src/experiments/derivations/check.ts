@@ -52,9 +52,10 @@ export function equalityEverywhere(
     );
   }
   let worst = 0;
-  for (let i = 0; i < left.length; i++) {
+  let most = -1;
+  for (let i = 0; i < left.length && !Number.isNaN(most); i++) {
     const difference = Math.abs(left[i] - right[i]);
-    if (!(difference <= Math.abs(left[worst] - right[worst]))) worst = i;
+    if (difference > most || Number.isNaN(difference)) [worst, most] = [i, difference];
   }
   return equality(what, left[worst], right[worst], tolerance, terms);
 }

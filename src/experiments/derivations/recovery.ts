@@ -166,18 +166,21 @@ export function optimumIsMarginal(bed: TestBed, scale = 2.5): Check {
   );
 }
 
-/** (31): from q(x_T) the optimal conditionals lead back to the data, level by level. */
+/**
+ * (31): from q(x_T) the conditional models at their optimum, each normalised by its own Z̃, lead back
+ * to the data, level by level.
+ */
 export function chainCloses(bed: TestBed): Check {
   const { steps } = bed.levels;
   let density = logMarginal(bed, steps).map(Math.exp);
   for (let t = steps - 1; t >= 0; t--) {
-    const prior = logMarginal(bed, t);
+    const best = logMarginal(bed, t);
     const back = new Float64Array(density.length);
     bed.x.x.forEach((xNext, j) => {
       const weight = density[j] * bed.x.step;
       if (weight < NEGLIGIBLE) return;
-      const posterior = logTruePosterior(bed, { t, xNext }, prior);
-      for (let i = 0; i < back.length; i++) back[i] += weight * Math.exp(posterior[i]);
+      const model = conditionalModel(bed, { t, xNext }, best).density;
+      for (let i = 0; i < back.length; i++) back[i] += weight * model[i];
     });
     density = back;
   }

@@ -125,12 +125,14 @@ export function logForwardValues(bed: TestBed, { t, xNext }: At): Values {
  * @param prior log q(x_t) where it is tabulated already.
  */
 export function logTruePosterior(bed: TestBed, at: At, prior = logMarginal(bed, at.t)): Values {
+  checkedLevel(bed, at.t);
   const logNext = logMixture(marginal(bed, at.t + 1), at.xNext);
   return logForwardValues(bed, at).map((forward, i) => prior[i] + forward - logNext);
 }
 
 /** The same in closed form: a mixture again. */
 export function truePosterior(bed: TestBed, { t, xNext }: At): Mixture {
+  checkedLevel(bed, t);
   const { a, betas } = bed.levels;
   return condition(marginal(bed, t), xNext, a[t + 1], betas[t + 1]);
 }
