@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
+import { signalChildren } from './children.ts';
 import { type ToWorker, WORDS } from './wire.ts';
 
 interface CallFrame {
@@ -92,6 +93,9 @@ export class Stopper {
         } else if (this.#runs(cell)) {
           this.#post({ t: 'cancel', cell });
           await this.#until(cell, round === 0 ? 50 : 200);
+          // Deaf to messages and without JavaScript to pause: it may wait for a child process.
+          const native = Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced;
+          if (this.#runs(cell) && !native) signalChildren(round < 8 ? 'SIGINT' : 'SIGKILL');
         }
       }
     } finally {
@@ -117,8 +121,9 @@ export class Stopper {
 
   /** True when JavaScript of the cell was found and ended. */
   async #terminate(cell: number, round: number): Promise<boolean> {
-    const deadline = performance.now() + WATCH * (round + 1);
-    await this.#ask('Debugger.enable', {}, deadline + 2000);
+    const deadline = performance.now() + WATCH * Math.min(round + 1, 5);
+    // Unanswered while the thread is in native code; then there is nothing to pause either.
+    await this.#ask('Debugger.enable', {}, deadline + 300);
     try {
       let frames = await this.#pause('Debugger.pause', deadline);
       while (frames !== undefined) {
@@ -136,7 +141,7 @@ export class Stopper {
       }
       return false;
     } finally {
-      await this.#ask('Debugger.disable', {}, performance.now() + 500);
+      await this.#ask('Debugger.disable', {}, performance.now() + 200);
     }
   }
 
