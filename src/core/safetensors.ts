@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError, ShapeError } from './errors.ts';
 import { toReadError, writeFileAtomic } from './files.ts';
+import { fromFloat16 } from './float16.ts';
 import { type HostTensor, hostTensor, sizeOf } from './host-tensor.ts';
 import { duplicateKey } from './json-keys.ts';
 
@@ -9,11 +10,17 @@ import { duplicateKey } from './json-keys.ts';
  * `{name: {dtype, shape, data_offsets: [begin, end]}, __metadata__: {string: string}}`, then the
  * raw little-endian data without gaps.
  */
-export type StoredDType = 'F32' | 'F64' | 'I32' | 'I64' | 'U8' | 'BOOL';
+export type StoredDType = 'F16' | 'F32' | 'F64' | 'I32' | 'I64' | 'U8' | 'BOOL';
 
-export type StoredData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+export type StoredData =
+  | Uint16Array
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array;
 
-/** A tensor as a file holds it; row-major. BOOL is one byte per element, 0 or 1. */
+/** A tensor as a file holds it; row-major. BOOL is one byte per element, 0 or 1; F16 its bits. */
 export interface StoredTensor {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
@@ -27,6 +34,7 @@ export interface Safetensors {
 }
 
 const ARRAY_OF = {
+  F16: Uint16Array,
   F32: Float32Array,
   F64: Float64Array,
   I32: Int32Array,
@@ -243,6 +251,7 @@ export function writeSafetensorsFile(
 
 /** The elements as float64. @throws DataError for an I64 beyond 2^53. */
 export function toNumbers(tensor: StoredTensor): Float64Array {
+  if (tensor.data instanceof Uint16Array) return Float64Array.from(fromFloat16(tensor.data));
   if (!(tensor.data instanceof BigInt64Array)) return Float64Array.from(tensor.data);
   return Float64Array.from(tensor.data, (v) => {
     if (v > Number.MAX_SAFE_INTEGER || v < Number.MIN_SAFE_INTEGER) {
@@ -253,11 +262,12 @@ export function toNumbers(tensor: StoredTensor): Float64Array {
 }
 
 /**
- * As an engine tensor: F32 and F64 (rounded) become float32; I32, I64 and U8 int32; BOOL bool.
+ * As an engine tensor: F16, F32 and F64 (rounded) become float32; I32, I64 and U8 int32; BOOL bool.
  * @throws DataError for an I64 that is no int32.
  */
 export function toHostTensor({ dtype, data, shape }: StoredTensor): HostTensor {
   if (data instanceof Float32Array || data instanceof Int32Array) return hostTensor(data, shape);
+  if (data instanceof Uint16Array) return hostTensor(fromFloat16(data), shape);
   if (data instanceof Float64Array) return hostTensor(Float32Array.from(data), shape);
   if (data instanceof Uint8Array) {
     return hostTensor(dtype === 'BOOL' ? data : Int32Array.from(data), shape);

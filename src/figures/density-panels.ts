@@ -47,7 +47,9 @@ export type Spec = Readonly<Record<string, unknown>>;
 /** Pixels between columns. */
 const GAP = 24;
 
-interface Frame {
+/** How a panel is framed. */
+export interface Frame {
+  /** Half the side of the square shown. */
   readonly limit: number;
   readonly panel: number;
   /** Draws the tick labels of y (first column) and of x (last row). */
@@ -100,7 +102,8 @@ export function densityPanels(figure: DensityFigure): Spec {
   };
 }
 
-function scatter(points: Points, colour: string, frame: Frame, rowTitle?: string): Spec {
+/** Points in a square. */
+export function scatter(points: Points, colour: string, frame: Frame, rowTitle?: string): Spec {
   const rows = ['x,y'];
   for (let i = 0; i + 1 < points.length; i += 2) {
     const [x, y] = [points[i], points[i + 1]];
@@ -121,16 +124,26 @@ function scatter(points: Points, colour: string, frame: Frame, rowTitle?: string
   };
 }
 
-function density(method: MethodPanels, frame: Frame): Spec {
+/**
+ * A density as a heat map on a scale of its own.
+ * @param gridLimit half the side of the square that the grid covers; default: all that is shown.
+ */
+export function density(
+  method: Pick<MethodPanels, 'logDensity' | 'gridSize'>,
+  frame: Frame,
+  rowTitle?: string,
+  gridLimit: number = frame.limit,
+): Spec {
   // Each value belongs to the middle of its cell, so the outer cells reach past the limits.
-  const side = (frame.panel * method.gridSize) / (method.gridSize - 1);
+  const shown = frame.panel * (gridLimit / frame.limit);
+  const side = (shown * method.gridSize) / (method.gridSize - 1);
   return {
     ...framed(frame),
     data: { values: [{ x: 0, y: 0, url: densityPicture(method.logDensity, method.gridSize) }] },
     mark: { type: 'image', width: side, height: side, clip: true, aria: false },
     encoding: {
       x: { field: 'x', ...channel(frame, 'x') },
-      y: { field: 'y', ...channel(frame, 'y') },
+      y: { field: 'y', ...channel(frame, 'y', rowTitle) },
       url: { field: 'url', type: 'nominal' },
     },
   };

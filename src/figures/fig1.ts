@@ -20,7 +20,8 @@ export interface Fig1Run {
 
 /** What was run, for the caption. */
 export interface Fig1Setting {
-  readonly preset: string;
+  /** Left out where the model is a published one. */
+  readonly preset?: string;
   readonly T: number;
   readonly betaMin: number;
   readonly betaMax: number;
@@ -96,7 +97,7 @@ function caption(s: Fig1Setting, gridSize: number): string {
     `seed ${s.seed}`,
   ];
   const text = [
-    `DDAEBM at the ${s.preset} preset: ${what.join(', ')}.`,
+    `DDAEBM${s.preset === undefined ? '' : ` at the ${s.preset} preset`}: ${what.join(', ')}.`,
     `Density: exp\u00a0E(x,\u00a00), normalised on a grid of ${gridSize} × ${gridSize} points; every panel has a colour scale of its own.`,
     `${thousands(SHOWN)} points per scatter plot.`,
   ].join(' ');

@@ -1,32 +1,30 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, unknownName } from '../../core/errors.ts';
-import { writeFileAtomic } from '../../core/files.ts';
-import { gibbsVersion } from '../../core/versions.ts';
-import type { ToyResult } from '../../experiments/toy.ts';
-import type { ToyConfig } from '../../experiments/toy-config.ts';
-import type { Fig1Run, Fig1Setting } from '../../figures/fig1.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { ToyFigureData } from '../../experiments/toy-figure.ts';
+import type { ToyPlan } from '../../experiments/toy-plans.ts';
 import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
-import { type Job, runJobs } from '../workers.ts';
 
-const FIGURES = ['1'];
-
-/** The data sets of Figure 1, top to bottom. */
-const FIG1_DATASETS = ['25gaussians', 'pinwheel'];
-const FIG1_NAME = 'fig1-toy-density';
+/** Options that describe a training, and so ask for runs rather than for published checkpoints. */
+const OF_TRAINING = ['preset', 'seed', 'runs', 'jobs'];
 
 export const figureCommand: Command = {
   usage: 'figure NUMBER',
-  summary: 'Draws a figure of the paper as SVG, PNG and JSON; trains what is missing first.',
+  summary: 'Draws a figure of the paper as SVG, PNG and JSON.',
   details: [
-    'Figures: 1 (toy data: learned densities and samples; the DDAEBM panels).',
+    'Figures: 1 (25 Gaussians and pinwheel: MEG, VERA, FCE, BiDVL, DDAEBM), 6 (score flow, DRL,',
+    'DDGAN, DDAEBM), 7 (swiss roll: DDGAN, DDAEBM with KL and with Jeffreys’ divergence).',
     '',
-    'The models are trained side by side, one process each. The pictures carry what they were made',
-    'from: configuration, seed, commit and versions.',
+    'Without options a figure is drawn in seconds from the parameters in data/checkpoints. With a',
+    'preset, seed or setting its models are taken from data/runs; those that are missing are',
+    'trained first, side by side, one process each. The pictures carry what they were made from:',
+    'configuration, seed, commit and versions.',
   ].join('\n'),
   positionals: ['NUMBER'],
   options: {
+    methods: { type: 'string', value: 'A,B', help: 'some methods only, e.g. ddaebm' },
+    'from-checkpoints': { type: 'boolean', help: 'insist on data/checkpoints' },
     preset: { type: 'string', value: 'NAME', help: 'smoke, quick or paper (default: quick)' },
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
@@ -40,141 +38,64 @@ export const figureCommand: Command = {
 };
 
 async function figure(args: Arguments, signal: AbortSignal): Promise<number> {
-  const [number] = args.positionals;
-  if (!FIGURES.includes(number)) throw unknownName('figure', number, FIGURES);
-  const { parseSetting } = await import('../../experiments/overrides.ts');
-  const { defaultRunsFolder, projectRoot } = await import('../../experiments/runs-folder.ts');
-  const request: Fig1Request = {
-    preset: args.text('preset') ?? 'quick',
-    seed: args.count('seed') ?? 0,
-    overrides: Object.fromEntries(args.texts('set').map(parseSetting)),
-    runs: args.text('runs') ?? defaultRunsFolder(),
-    retrain: args.flag('retrain'),
-    jobs: Math.max(1, args.count('jobs') ?? availableParallelism()),
-  };
-  if ('dataset' in request.overrides) {
-    throw new ConfigError(`figure 1 always shows ${FIG1_DATASETS.join(' and ')}`);
-  }
-  await trainMissing(request, signal);
-  const files = await drawFig1(request, args.text('out') ?? join(projectRoot(), 'figures'));
+  const { toyPlan, withMethods } = await import('../../experiments/toy-plans.ts');
+  const { projectRoot } = await import('../../experiments/runs-folder.ts');
+  const { writeToyFigure } = await import('../toy-figure.ts');
+  const methods = args.text('methods')?.split(',');
+  const whole = toyPlan(args.positionals[0]);
+  const plan = methods ? withMethods(whole, methods) : whole;
+  const ready = await fromCheckpoints(plan, args);
+  const data = ready ?? (await fromRuns(plan, args, signal));
+  const preset = ready ? undefined : (args.text('preset') ?? 'quick');
+  const files = await writeToyFigure(
+    data,
+    args.text('out') ?? join(projectRoot(), 'figures'),
+    preset,
+  );
   if (args.flag('json')) process.stdout.write(`${JSON.stringify({ files })}\n`);
   else process.stdout.write(files.map((file) => `${file}\n`).join(''));
   return 0;
 }
 
-interface Fig1Request {
-  readonly preset: string;
-  readonly seed: number;
-  readonly overrides: Readonly<Record<string, string>>;
-  readonly runs: string;
-  readonly retrain: boolean;
-  readonly jobs: number;
-}
-
-async function trainMissing(request: Fig1Request, signal: AbortSignal): Promise<void> {
-  const { isToyFinished } = await import('../../experiments/toy.ts');
-  const { preset, seed, overrides, runs: root, retrain } = request;
-  const finished = (dataset: string) =>
-    isToyFinished({ dataset, preset, seed, overrides, root }) && !retrain;
-  const missing = FIG1_DATASETS.filter((dataset) => !finished(dataset));
-  if (missing.length === 0) {
-    process.stderr.write('all models are trained already; --retrain trains them again\n');
-    return;
-  }
-  const { ProgressDisplay } = await import('../../train/progress.ts');
-  const display = new ProgressDisplay(process.stderr);
-  const width = Math.max(...missing.map((dataset) => dataset.length));
-  await runJobs(
-    missing.map((dataset) => ({ name: dataset, argv: runArguments(request, dataset) })),
-    {
-      parallel: request.jobs,
-      signal,
-      onMessage: (job: Job, message) => {
-        if ('progress' in message) display.update(job.name.padEnd(width), message.progress);
-        else display.note(`${job.name}: ${message.notice}`);
-      },
-    },
-  );
-  display.end();
-}
-
-function runArguments(request: Fig1Request, dataset: string): string[] {
-  const { preset, seed, overrides, runs, retrain } = request;
-  return [
-    ...['run', 'toy', '--dataset', dataset, '--preset', preset],
-    ...['--seed', String(seed), '--out', runs, '--json'],
-    ...Object.entries(overrides).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
-    ...(retrain ? ['--fresh'] : []),
+/** The figure from published checkpoints, or undefined when runs are asked for or needed. */
+async function fromCheckpoints(plan: ToyPlan, args: Arguments): Promise<ToyFigureData | undefined> {
+  const { figureFromCheckpoints, hasCheckpoints } = await import('../../experiments/toy-figure.ts');
+  const training = [
+    ...OF_TRAINING.filter((name) => args.text(name) !== undefined),
+    ...(args.texts('set').length > 0 ? ['set'] : []),
+    ...(args.flag('retrain') ? ['retrain'] : []),
   ];
-}
-
-async function drawFig1(request: Fig1Request, folder: string): Promise<string[]> {
-  const { runToy, toyPanelData } = await import('../../experiments/toy.ts');
-  const { densityPanels } = await import('../../figures/density-panels.ts');
-  const { fig1 } = await import('../../figures/fig1.ts');
-  const { renderPng, rendererVersions, renderSvg } = await import('../../figures/render.ts');
-  const { makeFolder } = await import('../../train/folders.ts');
-  const { preset, seed, overrides, runs: root } = request;
-  const results: ToyResult[] = [];
-  for (const dataset of FIG1_DATASETS) {
-    results.push(await runToy({ dataset, preset, seed, overrides, root }));
+  if (args.flag('from-checkpoints') && training.length > 0) {
+    throw new ConfigError(
+      `--from-checkpoints draws what is there; it does not go with --${training[0]}`,
+    );
   }
-  const panels = results.map(
-    (result): Fig1Run => ({
-      dataset: result.config.dataset,
-      data: toyPanelData(result.config.dataset, seed).data,
-      samples: result.samples.data,
-      logDensity: result.logDensity.data,
-      gridSize: result.config.evaluation.gridSize,
-      metrics: result.metrics,
-    }),
+  const wanted = args.flag('from-checkpoints') || (training.length === 0 && hasCheckpoints(plan));
+  return wanted ? figureFromCheckpoints(plan) : undefined;
+}
+
+async function fromRuns(
+  plan: ToyPlan,
+  args: Arguments,
+  signal: AbortSignal,
+): Promise<ToyFigureData> {
+  const { parseSetting } = await import('../../experiments/overrides.ts');
+  const { defaultRunsFolder } = await import('../../experiments/runs-folder.ts');
+  const { trainedFigure } = await import('../toy-figure.ts');
+  const overrides = Object.fromEntries(args.texts('set').map(parseSetting));
+  if ('dataset' in overrides) {
+    throw new ConfigError(`figure ${plan.number} always shows ${plan.datasets.join(' and ')}`);
+  }
+  return trainedFigure(
+    plan,
+    {
+      preset: args.text('preset') ?? 'quick',
+      seed: args.count('seed') ?? 0,
+      overrides,
+      runs: args.text('runs') ?? defaultRunsFolder(),
+      retrain: args.flag('retrain'),
+      jobs: Math.max(1, args.count('jobs') ?? availableParallelism()),
+    },
+    signal,
   );
-  const provenance = {
-    figure: FIG1_NAME,
-    gibbs: gibbsVersion(),
-    preset,
-    seed,
-    overrides,
-    renderer: rendererVersions(),
-    runs: results.map(provenanceOfRun),
-  };
-  const description = fig1(panels, settingOf(results[0].config, preset, seed));
-  const svg = await renderSvg(densityPanels(description), provenance);
-  const { title, caption } = description;
-  const details = {
-    title,
-    caption: caption.replaceAll('\u00a0', ' '),
-    ...provenance,
-    runs: results.map((result) => ({
-      ...provenanceOfRun(result),
-      metrics: result.metrics,
-      config: result.config,
-      seconds: result.seconds,
-      environment: result.environment,
-    })),
-  };
-  makeFolder(folder);
-  const contents = {
-    svg,
-    png: renderPng(svg),
-    json: `${JSON.stringify(details, null, 2)}\n`,
-  };
-  return Object.entries(contents).map(([extension, content]) => {
-    const path = join(folder, `${FIG1_NAME}.${extension}`);
-    writeFileAtomic(path, content);
-    return path;
-  });
-}
-
-function provenanceOfRun({ key, config, seed, steps, checksum, environment }: ToyResult) {
-  const { gibbs, commit, dirty, packages, node } = environment;
-  const source = { gibbs, commit, dirty, node, packages };
-  return { key, dataset: config.dataset, seed, steps, checksum, ...source };
-}
-
-function settingOf(config: ToyConfig, preset: string, seed: number): Fig1Setting {
-  const { diffusion, optimizer, steps, batch } = config;
-  const { T, betaMin, betaMax } = diffusion;
-  const { energyRate, generatorRate, schedule } = optimizer;
-  return { preset, T, betaMin, betaMax, steps, batch, energyRate, generatorRate, schedule, seed };
 }

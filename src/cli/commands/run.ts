@@ -38,6 +38,11 @@ export const runCommand: Command = {
     },
     fresh: { type: 'boolean', help: 'start over, even where a result or checkpoint exists' },
     resume: { type: 'boolean', help: 'fail unless there is a checkpoint to go on from' },
+    publish: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write the parameters, in half precision, e.g. to data/checkpoints/meg-pinwheel.safetensors',
+    },
     json: JSON_OPTION,
   },
   run: (args) => withInterrupts((signal) => run(args, signal)),
@@ -78,6 +83,11 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
     signal,
   });
   display.end();
+  const publish = args.text('publish');
+  if (publish !== undefined) {
+    const { publishToyRun } = await import('../../experiments/toy-checkpoint.ts');
+    publishToyRun(result, publish);
+  }
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(withoutArrays(result))}\n`);
   else process.stdout.write(describe(result));
   return 0;

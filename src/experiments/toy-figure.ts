@@ -1,0 +1,148 @@
+import { toyLogDensity } from '../datasets/toy-density.ts';
+import { gridPoints, klOnGrid } from '../metrics/grid.ts';
+import type { Environment } from './environment.ts';
+import type { ToyResult } from './toy.ts';
+import { runToy, type ToyOptions, toyPanelData } from './toy.ts';
+import { evaluateToyCheckpoint, hasToyCheckpoint, toyCheckpointPath } from './toy-checkpoint.ts';
+import type { ToyConfig } from './toy-config.ts';
+import { hasDensity, type ToyMetrics } from './toy-evaluation.ts';
+import type { ToyMethod } from './toy-methods.ts';
+import type { ToyModel, ToyPlan } from './toy-plans.ts';
+
+/** One model on one data set, as a figure needs it. */
+export interface ToyPanel {
+  readonly model: ToyModel;
+  readonly dataset: string;
+  readonly config: ToyConfig<ToyMethod>;
+  readonly seed: number;
+  readonly metrics: ToyMetrics;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly checksum: string;
+  readonly environment: Environment;
+  readonly samples: ArrayLike<number>;
+  /** `[gridSize²]`; absent where the method has no density. */
+  readonly logDensity: ArrayLike<number> | undefined;
+  readonly source: 'checkpoint' | 'run';
+}
+
+export interface ToyFigureData {
+  readonly plan: ToyPlan;
+  /** In the order of the plan: every model on the first data set, then on the second. */
+  readonly panels: readonly ToyPanel[];
+  /** Fresh points of each data set, `[n, 2]`, and its exact log-density where it is known. */
+  readonly data: readonly {
+    readonly dataset: string;
+    readonly points: ArrayLike<number>;
+    readonly logDensity: ArrayLike<number> | undefined;
+    readonly gridSize: number;
+  }[];
+}
+
+/** Finer than the models' grid: the modes of 25 Gaussians are half as wide as its cells. */
+const DATA_GRID = 240;
+const LIMIT = 4;
+
+/** The options of the run of one model of a figure. */
+export function toyModelOptions(
+  model: ToyModel,
+  dataset: string,
+  options: ToyOptions = {},
+): ToyOptions {
+  return {
+    ...options,
+    method: model.method,
+    dataset,
+    overrides: { ...options.overrides, ...model.overrides },
+  };
+}
+
+/** Whether every model of a plan has a published checkpoint. */
+export function hasCheckpoints(plan: ToyPlan, folder?: string): boolean {
+  return plan.datasets.every((dataset) =>
+    plan.models.every((model) => hasToyCheckpoint(model.id, dataset, folder)),
+  );
+}
+
+/**
+ * All panels of a figure from the published checkpoints.
+ * @throws StoreError naming the checkpoint that is not there.
+ */
+export function figureFromCheckpoints(plan: ToyPlan, folder?: string): ToyFigureData {
+  return assemble(plan, (model, dataset) => {
+    const found = evaluateToyCheckpoint(toyCheckpointPath(model.id, dataset, folder));
+    const { samples, logDensity } = found;
+    return {
+      ...found,
+      samples: samples.data,
+      logDensity: logDensity?.data,
+      source: 'checkpoint',
+    };
+  });
+}
+
+/** All panels of a figure from runs: those that are finished are reused, the others trained. */
+export async function figureFromRuns(
+  plan: ToyPlan,
+  options: ToyOptions = {},
+): Promise<ToyFigureData> {
+  const results = new Map<string, ToyResult<ToyMethod>>();
+  for (const dataset of plan.datasets) {
+    for (const model of plan.models) {
+      const key = `${model.id} ${dataset}`;
+      if (results.has(key)) continue;
+      results.set(key, await runToy(toyModelOptions(model, dataset, options)));
+    }
+  }
+  return assemble(plan, (model, dataset) => {
+    const result = results.get(`${model.id} ${dataset}`)!;
+    return {
+      ...result,
+      samples: result.samples.data,
+      logDensity: result.logDensity?.data,
+      source: 'run',
+    };
+  });
+}
+
+type Found = Omit<ToyPanel, 'model' | 'dataset'>;
+
+function assemble(plan: ToyPlan, find: (model: ToyModel, dataset: string) => Found): ToyFigureData {
+  const panels = plan.datasets.flatMap((dataset) =>
+    plan.models.map((model) => panelOf(find(model, dataset), model, dataset)),
+  );
+  const seed = panels[0]?.seed ?? 0;
+  return {
+    plan,
+    panels,
+    data: plan.datasets.map((dataset) => ({
+      dataset,
+      points: toyPanelData(dataset, seed).data,
+      logDensity: hasDensity(dataset)
+        ? toyLogDensity(dataset, gridPoints({ low: -LIMIT, high: LIMIT, size: DATA_GRID }))
+        : undefined,
+      gridSize: DATA_GRID,
+    })),
+  };
+}
+
+function panelOf(found: Found, model: ToyModel, dataset: string): ToyPanel {
+  const { config, seed, steps, seconds, checksum, environment, samples, source } = found;
+  const about = { config, seed, steps, seconds, checksum, environment, samples, source };
+  const { densityFactor = 1 } = model;
+  if (densityFactor === 1 || !found.logDensity) {
+    const { metrics, logDensity } = found;
+    return { model, dataset, ...about, metrics, logDensity };
+  }
+  const logDensity = Float64Array.from(found.logDensity, (value) => value * densityFactor);
+  return { model, dataset, ...about, logDensity, metrics: rescored(found, dataset, logDensity) };
+}
+
+/** The numbers of the same model with another density. */
+function rescored(found: Found, dataset: string, logDensity: Float64Array): ToyMetrics {
+  if (found.metrics.gridKl === undefined) return found.metrics;
+  const { gridSize: size, limit } = found.config.evaluation;
+  const grid = { low: -limit, high: limit, size };
+  const gridKl = klOnGrid(toyLogDensity(dataset, gridPoints(grid)), logDensity, grid);
+  return { ...found.metrics, gridKl };
+}

@@ -1,0 +1,111 @@
+import type { ComparisonColumn, ComparisonFigure } from './comparison-panels.ts';
+
+/** What a toy figure shows of one model on one data set. */
+export interface ComparedModel {
+  readonly title: string;
+  readonly subtitle?: string;
+  readonly dataset: string;
+  readonly logDensity: ArrayLike<number> | undefined;
+  readonly gridSize: number;
+  readonly samples: ArrayLike<number>;
+  readonly metrics: {
+    readonly modesCovered?: number;
+    readonly modes?: number;
+    readonly shareWithin4Sigma?: number;
+    readonly gridKl?: number;
+    readonly mmd: number;
+  };
+  /** Iterations that were trained. */
+  readonly steps: number;
+  readonly seed: number;
+}
+
+export interface ComparedData {
+  readonly dataset: string;
+  readonly points: ArrayLike<number>;
+  readonly logDensity: ArrayLike<number> | undefined;
+  readonly gridSize: number;
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  '25gaussians': '25 Gaussians',
+  '8gaussians': '8 Gaussians',
+  swissroll: 'Swiss roll',
+};
+
+/** Half the side of the square shown; everything beyond is empty in the data. */
+const LIMITS: Readonly<Record<string, number>> = { '25gaussians': 2 };
+
+const SHOWN = 1000;
+
+/** Figures 1, 6 and 7: the data, then every model, each with the numbers it got. */
+export function toyComparison(
+  title: string,
+  rows: ComparisonFigure['rows'],
+  data: readonly ComparedData[],
+  models: readonly ComparedModel[],
+): ComparisonFigure {
+  return {
+    title,
+    caption: caption(rows, models),
+    rows,
+    groups: data.map(({ dataset, points, logDensity, gridSize }) => ({
+      title: titleOf(dataset),
+      limit: LIMITS[dataset],
+      data: {
+        title: 'Data',
+        subtitle: rows.includes('density') ? 'exact; 1000 points' : '1000 points',
+        samples: firstPoints(points),
+        logDensity,
+        gridSize,
+      },
+      methods: models.filter((model) => model.dataset === dataset).map(column),
+    })),
+  };
+}
+
+function column(model: ComparedModel): ComparisonColumn {
+  const { title, subtitle, logDensity, gridSize, metrics } = model;
+  const { modes, modesCovered, shareWithin4Sigma: share, gridKl, mmd } = metrics;
+  return {
+    title,
+    subtitle,
+    logDensity,
+    gridSize,
+    samples: firstPoints(model.samples),
+    densityNote: gridKl === undefined ? undefined : `KL ${gridKl.toFixed(2)} nat`,
+    samplesNote:
+      modes === undefined || share === undefined
+        ? `MMD² ${mmd.toExponential(1)}`
+        : `${modesCovered} of ${modes}, ${Math.round(100 * share)} % within 4σ`,
+  };
+}
+
+function caption(rows: ComparisonFigure['rows'], models: readonly ComparedModel[]): string {
+  const datasets = [...new Set(models.map((model) => model.dataset))];
+  const run = datasets.map((dataset) => {
+    const own = models.filter((model) => model.dataset === dataset);
+    const each = [...new Set(own.map((m) => `${m.title} ${thousands(m.steps)}`))].join(', ');
+    return `${datasets.length > 1 ? `${titleOf(dataset)}: ` : ''}${each}`;
+  });
+  const seeds = [...new Set(models.map((model) => model.seed))].join(', ');
+  const density = rows.includes('density')
+    ? 'Densities are normalised on a grid; every panel has a colour scale of its own. KL: of the model from the exact density on that grid. '
+    : '';
+  const zoom = datasets.includes('25gaussians')
+    ? '25 Gaussians are shown on [−2, 2]² of the [−4, 4]² that all densities cover. '
+    : '';
+  return `${density}${zoom}Iterations trained: ${run.join('; ')}; seed ${seeds}.`;
+}
+
+function titleOf(dataset: string): string {
+  return TITLES[dataset] ?? dataset[0].toUpperCase() + dataset.slice(1);
+}
+
+function firstPoints(points: ArrayLike<number>): ArrayLike<number> {
+  return Array.from({ length: Math.min(points.length, 2 * SHOWN) }, (_, i) => points[i]);
+}
+
+function thousands(n: number): string {
+  return n < 10_000 ? String(n) : String(n).replaceAll(/\B(?=(\d{3})+$)/g, '\u00a0');
+}
