@@ -85,11 +85,13 @@ export interface EdGridNumbers {
   readonly gridKl: number;
   /** Modes with at least half of their mass. */
   readonly modesFound: number;
-  /** Largest over smallest mass of a mode (1: even). */
+  /** Largest over smallest mass of a mode (1: even), at most 1e12. */
   readonly modeRatio: number;
   /** Mass farther than 4 sd from every centre. */
   readonly outside: number;
 }
+
+const MOST_UNEVEN = 1e12;
 
 export function gridNumbers(config: EdDensityConfig, logDensity: HostTensor): EdGridNumbers {
   const grid = gridOf(config);
@@ -101,7 +103,8 @@ export function gridNumbers(config: EdDensityConfig, logDensity: HostTensor): Ed
   return {
     gridKl: klOnGrid(edGaussiansLogDensity(points), logDensity.data, grid),
     modesFound: found,
-    modeRatio: Math.min(1e12, Math.max(...masses) / Math.min(...masses)),
+    // Finite, since JSON knows no infinity; also where no mode has any mass.
+    modeRatio: Math.min(MOST_UNEVEN, Math.max(...masses) / Math.min(...masses)) || MOST_UNEVEN,
     outside,
   };
 }

@@ -158,5 +158,6 @@ export function edGridFigure(result: EdGridPicture): Spec {
 }
 
 function short(value: number): string {
+  if (value >= 1e4) return value.toExponential(0).replace('e+', '·10^');
   return value < 10 ? value.toFixed(2) : String(Math.round(value));
 }

@@ -93,6 +93,19 @@ describe('gridNumbers', () => {
   });
 });
 
+describe('gridNumbers of a collapse', () => {
+  it('stay finite when all mass is at one point between the modes', () => {
+    const [config] = edDensityConfigs();
+    const spike = new Float32Array(1e4).fill(-1e6);
+    spike[0] = 0;
+    const numbers = gridNumbers(config, hostTensor(spike, [100, 100]));
+    expect(JSON.parse(JSON.stringify(numbers))).toEqual(numbers);
+    expect(numbers.modesFound).toBe(0);
+    expect(numbers.outside).toBeCloseTo(1, 9);
+    expect(numbers.gridKl).toBeGreaterThan(1e5);
+  });
+});
+
 describe('runEdDensity', () => {
   const tiny = {
     shipped: null,
