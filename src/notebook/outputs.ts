@@ -53,7 +53,7 @@ function normalise(output: Output, paths: PathNames): Output | undefined {
 }
 
 /** The kernel's own progress bars say so. */
-function isProgress(metadata: JsonObject): boolean {
+export function isProgress(metadata: JsonObject): boolean {
   const gibbs = metadata['gibbs'];
   return isObject(gibbs) && gibbs['progress'] === true;
 }

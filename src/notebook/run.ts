@@ -3,13 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, InterruptedError, StoreError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { unbuiltSource } from './built.ts';
-import { OutputCollector } from './collector.ts';
-import type { CodeCell, Notebook } from './document.ts';
+import { OutputCollector, type OutputMessage } from './collector.ts';
+import { type CodeCell, isObject, type Notebook } from './document.ts';
 import { CellError } from './errors.ts';
 import { formatNotebook } from './format.ts';
 import { freshnessOf, notebookRoot, notebookSources, withFreshness } from './freshness.ts';
 import type { ExecuteReply, KernelClient, KernelStarter } from './kernel-client.ts';
 import { normaliseNotebook } from './normalise.ts';
+import { isProgress } from './outputs.ts';
 import { injectParameters, type Parameters } from './parameters.ts';
 import { readNotebook } from './read.ts';
 
@@ -17,6 +18,8 @@ import { readNotebook } from './read.ts';
 export type RunEvent =
   | { readonly kind: 'cell'; readonly cell: number; readonly cells: number; readonly id: string }
   | { readonly kind: 'text'; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  /** A progress bar of the cell, drawn anew. */
+  | { readonly kind: 'progress'; readonly text: string }
   | { readonly kind: 'done'; readonly cell: number; readonly seconds: number };
 
 export interface RunOptions {
@@ -119,10 +122,8 @@ async function runCells(
     const started = performance.now();
     const running = kernel.execute(cell.source, cell.id, (message) => {
       collector.accept(index, message);
-      const { name, text } = message.content;
-      if (message.type === 'stream' && typeof text === 'string') {
-        onEvent({ kind: 'text', name: name === 'stderr' ? 'stderr' : 'stdout', text });
-      }
+      const event = eventOf(message);
+      if (event) onEvent(event);
     });
     const reply = await supervised(running, kernel, options);
     const where = { path, cell: index + 1, id: cell.id, source: cell.source };
@@ -136,6 +137,15 @@ async function runCells(
     if (reply.status === 'aborted') throw new CellError(where, 'the kernel did not run it');
     onEvent({ kind: 'done', cell: n + 1, seconds: (performance.now() - started) / 1000 });
   }
+}
+
+function eventOf({ type, content }: OutputMessage): RunEvent | undefined {
+  const { name, text, data, metadata } = content;
+  if (type === 'stream' && typeof text === 'string') {
+    return { kind: 'text', name: name === 'stderr' ? 'stderr' : 'stdout', text };
+  }
+  if (!isObject(data) || !isObject(metadata) || !isProgress(metadata)) return undefined;
+  return { kind: 'progress', text: String(data['text/plain'] ?? '') };
 }
 
 /** Waits for a cell; interrupts it when its time is up or the run is stopped. */

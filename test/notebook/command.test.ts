@@ -10,12 +10,12 @@ import { code, FakeKernel, stdout, temporaryFolder, text, writeNotebook } from '
 const folder = temporaryFolder();
 const path = join(folder, 'n.ipynb');
 
-async function gibbs(kernel: FakeKernel, argv: string[], signal?: AbortSignal) {
+async function gibbs(kernel: FakeKernel, argv: string[], signal?: AbortSignal, isTTY = false) {
   let out = '';
   let err = '';
   const context = {
     stdout: { write: (t: string) => (out += t) },
-    stderr: { write: (t: string) => (err += t) },
+    stderr: { write: (t: string) => (err += t), isTTY },
     startKernel: kernel.start,
   };
   const status = await runNotebookCommand(parseCommandLine(notebookCommand, argv), context, signal);
@@ -80,6 +80,26 @@ describe('gibbs notebook', () => {
     expect(kernel.executed.filter((c) => c.includes('n = 2;'))).toHaveLength(2);
     expect(readNotebook(join(out, 'a.ipynb')).cells).toHaveLength(2);
     expect(existsSync(join(out, 'b.ipynb'))).toBe(true);
+  });
+
+  it('draws progress in place on a terminal, and now and then elsewhere', async () => {
+    writeNotebook(path, [code('f()')]);
+    const kernel = () =>
+      new FakeKernel((_source, emit) => {
+        const bar = (text: string) => ({
+          data: { 'text/plain': text },
+          metadata: { gibbs: { progress: true } },
+          transient: { display_id: 'b' },
+        });
+        emit('display_data', bar('1 of 2'));
+        emit('update_display_data', bar('2 of 2'));
+        return { status: 'ok', executionCount: 1 };
+      });
+    const terminal = await gibbs(kernel(), ['run', path], undefined, true);
+    expect(terminal.err).toContain('x\n1 of 2\r\x1b[K2 of 2\r\x1b[K[1] done');
+    const file = await gibbs(kernel(), ['run', path]);
+    expect(file.err).toMatch(/\n1 of 2\n\[1\] done/);
+    expect(readNotebook(path).cells[0]).toMatchObject({ outputs: [] });
   });
 
   it('passes on a stop', async () => {

@@ -21,7 +21,7 @@ import { withInterrupts } from '../interrupts.ts';
 /** Where the command writes, and what it starts; replaced in tests. */
 export interface NotebookContext {
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly startKernel: KernelStarter;
 }
 
@@ -170,23 +170,41 @@ function milliseconds(seconds: string | undefined): number | undefined {
   throw new ConfigError(`gibbs notebook run --timeout: expected seconds above 0, got '${seconds}'`);
 }
 
+/** Where nothing can be drawn over, a progress bar is a line now and then. */
+const PROGRESS_INTERVAL_MS = 10_000;
+
 function tell({ stderr }: NotebookContext): (event: RunEvent) => void {
-  let open = false;
+  /** What must come before the next line: the end of a line of text, or of a bar. */
+  let open = '';
+  let drawn = Number.NEGATIVE_INFINITY;
   return (event) => {
     switch (event.kind) {
       case 'cell':
         stderr.write(`[${event.cell}/${event.cells}] ${event.id}\n`);
         return;
       case 'text':
-        stderr.write(event.text);
-        open = !event.text.endsWith('\n');
+        stderr.write(`${open === BAR ? BAR : ''}${event.text}`);
+        open = event.text.endsWith('\n') ? '' : '\n';
+        return;
+      case 'progress':
+        if (stderr.isTTY) {
+          stderr.write(`${open === BAR ? BAR : open}${event.text}`);
+          open = BAR;
+        } else if (performance.now() - drawn > PROGRESS_INTERVAL_MS) {
+          stderr.write(`${open}${event.text}\n`);
+          open = '';
+          drawn = performance.now();
+        }
         return;
       case 'done':
-        stderr.write(`${open ? '\n' : ''}[${event.cell}] done in ${event.seconds.toFixed(1)} s\n`);
-        open = false;
+        stderr.write(`${open}[${event.cell}] done in ${event.seconds.toFixed(1)} s\n`);
+        open = '';
     }
   };
 }
+
+/** Back to the start of the line, and clears it. */
+const BAR = '\r\u001b[K';
 
 /** The cell, numbered, and the error below it. */
 function failure(error: CellError): string {
