@@ -35,7 +35,7 @@ export function valueAndGrad<Args extends unknown[], A = undefined, N extends nu
 ): (...args: Args) => ValueAndGrad<Args[N], A> {
   const { argnum = 0, hasAux = false } = options;
   registerMissingGradients();
-  return (...args: Args) => {
+  const run = (args: Args): ValueAndGrad<Args[N], A> => {
     const { leaves: xs, structure } = flatten(args[argnum], isTensor);
     if (xs.length === 0) {
       throw new ShapeError(`valueAndGrad: argument ${argnum} holds no tensor to differentiate`);
@@ -59,18 +59,22 @@ export function valueAndGrad<Args extends unknown[], A = undefined, N extends nu
       }
       return loss.reshape([]) as tf.Scalar;
     };
-    const { value, grads } = differentiate(forward, xs);
-    const complete = grads.map((g, i) => g ?? tf.zerosLike(xs[i]));
-    for (const leaf of auxLeaves) {
-      leaf.kept = false;
-      trackInCurrentScope(leaf);
+    try {
+      const { value, grads } = differentiate(forward, xs);
+      const complete = grads.map((g, i) => g ?? tf.zerosLike(xs[i]));
+      return {
+        value,
+        grad: unflatten(structure, complete) as Args[N],
+        aux: (auxStructure && unflatten(auxStructure, auxLeaves)) as A,
+      };
+    } finally {
+      for (const leaf of auxLeaves) {
+        leaf.kept = false;
+        trackInCurrentScope(leaf);
+      }
     }
-    return {
-      value,
-      grad: unflatten(structure, complete) as Args[N],
-      aux: (auxStructure && unflatten(auxStructure, auxLeaves)) as A,
-    };
   };
+  return (...args: Args) => tf.tidy(() => run(args) as never) as ValueAndGrad<Args[N], A>;
 }
 
 /** The gradient alone: `grad(f)(x)` is `valueAndGrad(f)(x).grad`. */
@@ -79,7 +83,7 @@ export function grad<Args extends unknown[], N extends number = 0>(
   options: { argnum?: N } = {},
 ): (...args: Args) => Args[N] {
   const both = valueAndGrad<Args, undefined, N>(fn, options);
-  return (...args) => both(...args).grad;
+  return (...args) => tf.tidy(() => both(...args).grad as never) as Args[N];
 }
 
 /**
@@ -100,6 +104,7 @@ function differentiate(forward: () => tf.Scalar, xs: Tensor[]) {
   try {
     return tf.engine().gradients(forward, xs, undefined, true);
   } catch (error) {
+    abandonTape();
     const missing = /gradient function not found for (\w+)/.exec(String(error));
     if (missing === null) throw error;
     throw new TraceError(
@@ -108,6 +113,14 @@ function differentiate(forward: () => tf.Scalar, xs: Tensor[]) {
       { cause: error },
     );
   }
+}
+
+/** What a gradient that failed had saved; TensorFlow.js frees it after a success only. */
+function abandonTape(): void {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0 || !state.activeTape) return;
+  for (const { saved } of state.activeTape) for (const tensor of saved ?? []) tensor.dispose();
+  state.activeTape = [];
 }
 
 /** Hands a kept tensor back to the enclosing tidy (the engine's `track` is not in its types). */
