@@ -63,20 +63,22 @@ export {
 } from './experiments/derivations/fits.ts';
 export {
   constantEntropies,
-  encoderTable,
   entropyBound,
   entropyBoundHolds,
   entropyDecomposition,
   generatorEntropies,
   generatorMarginalises,
   generatorSampling,
-  generatorTable,
-  momentMatchedEncoder,
   planeGaussianEntropy,
-  priorEncoder,
   reverseBound,
   reverseDivergence,
 } from './experiments/derivations/generator.ts';
+export {
+  encoderTable,
+  generatorTable,
+  momentMatchedEncoder,
+  priorEncoder,
+} from './experiments/derivations/latent-tables.ts';
 export {
   divergence,
   entropy,

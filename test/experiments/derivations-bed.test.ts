@@ -13,7 +13,7 @@ import {
   fitGaussian,
   minorityMass,
 } from '../../src/experiments/derivations/fits.ts';
-import { generatorTable } from '../../src/experiments/derivations/generator.ts';
+import { generatorTable } from '../../src/experiments/derivations/latent-tables.ts';
 import {
   divergence,
   entropy,
@@ -199,6 +199,8 @@ describe('the test bed', () => {
 
   it('says so when its grids cannot resolve the generator', () => {
     expect(() => generatorTable(testBed(), { t: 0, xNext: 0 })).toThrow(/more points in the lines/);
+    const wild = testBed({ generator: (z) => z - 0.3 * z * z });
+    expect(() => generatorTable(wild, { t: 1, xNext: 0 })).toThrow(/x and z of the test bed wider/);
   });
 
   it('knows q(x_t | x_{t+1}) as a mixture', () => {

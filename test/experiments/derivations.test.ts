@@ -11,18 +11,20 @@ import {
 import { conditionalMinority } from '../../src/experiments/derivations/fits.ts';
 import {
   constantEntropies,
-  encoderTable,
   entropyBound,
   entropyBoundHolds,
   entropyDecomposition,
   generatorMarginalises,
   generatorSampling,
-  generatorTable,
-  momentMatchedEncoder,
   planeGaussianEntropy,
-  priorEncoder,
   reverseDivergence,
 } from '../../src/experiments/derivations/generator.ts';
+import {
+  encoderTable,
+  generatorTable,
+  momentMatchedEncoder,
+  priorEncoder,
+} from '../../src/experiments/derivations/latent-tables.ts';
 import { line } from '../../src/experiments/derivations/line.ts';
 import {
   penaltyEquivalence,

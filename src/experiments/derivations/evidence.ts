@@ -1,13 +1,13 @@
 import { type Key, normal64, substream } from '../../core/random.ts';
 import { atLeast, type Check, equality, equalityEverywhere, estimate } from './check.ts';
+import { reverseBound } from './generator.ts';
 import {
   encoderTable,
   type GeneratorTable,
   generatorTable,
   jointExpectation,
-  reverseBound,
   type Table,
-} from './generator.ts';
+} from './latent-tables.ts';
 import { divergence, entropy, expectation, type Values } from './line.ts';
 import { logNormal } from './mixture.ts';
 import { type At, conditionalModel, energy, logForward, type TestBed } from './test-bed.ts';

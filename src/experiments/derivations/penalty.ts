@@ -144,8 +144,8 @@ export function squaredErrorIsLikelihood(bed: TestBed, t: number, key: Key): Che
     { id: 'A12', claim: '−log N(x;m,vI) = |x−m|²/2v + (n/2)·log 2πv', equation: '(19)' },
     Array.from(likelihood, (value) => -value),
     algebra,
-    // The training code is float32; values here reach a few tens.
-    1e-4,
+    // The training code is float32.
+    1e-6 * Math.max(10, ...algebra.map(Math.abs)),
     { 'weight of the square': 1 / (2 * variance) },
   );
 }

@@ -197,7 +197,7 @@ function partitionGradient(bed: TestBed, on: Plane): Check {
     { id: 'A3 plane', claim: '∇_θ log Z̃(x′) = E_{p_θ(x|x′)}[∇_θE]', equation: '(32)–(34)' },
     THETA.map((value, j) => slope((v) => logZ(THETA.with(j, v)), value)),
     means,
-    1e-9,
+    1e-8,
   );
 }
 

@@ -25,6 +25,9 @@ import {
 /** Sums of some hundred terms of order one, in float64. */
 const ROUNDING = 1e-12;
 
+/** Of derivatives by the five-point stencil. */
+const DIFFERENCES = 1e-8;
+
 /** Probability below which a term does not reach the last digit of a sum of order one. */
 const NEGLIGIBLE = 1e-25;
 
@@ -209,7 +212,7 @@ export function partitionGradient(bed: TestBed, at: At): Check {
     { id: 'A3', claim: '∇_θ log Z̃(x′) = E_{p_θ(x|x′)}[∇_θE]', equation: '(32)–(34)' },
     differences,
     means,
-    1e-9,
+    DIFFERENCES,
   );
 }
 
@@ -232,7 +235,7 @@ export function recoveryGradient(bed: TestBed, t: number): Check {
     { id: `(8) t=${t}`, claim: '∇_θ(7) = E_q[∇_θE] − E_{q(x′)p_θ}[∇_θE]', equation: '(8)' },
     bed.theta.map((_, j) => slope((value) => likelihood(bed.theta.with(j, value)), bed.theta[j])),
     positive.map((value, j) => value - negative[j]),
-    1e-9,
+    DIFFERENCES,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Key } from '../../core/random.ts';
 import { recoveryWeights } from '../../diffusion/posterior.ts';
 import { type Check, equality, equalityEverywhere, estimate } from './check.ts';
 import { evidenceParts } from './evidence.ts';
-import { encoderTable, generatorTable } from './generator.ts';
+import { encoderTable, generatorTable } from './latent-tables.ts';
 import { expectation, type Values } from './line.ts';
 import { drawMixture, logMixture } from './mixture.ts';
 import {
