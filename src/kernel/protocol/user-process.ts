@@ -94,6 +94,8 @@ export class UserProcess {
     ];
     this.#child = spawn(process.execPath, [...process.execArgv, ...flags, host], {
       cwd,
+      // Cells change variables that a compiled function captured: its second call checks.
+      env: { GIBBS_CHECKED: '2', ...process.env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
     });
