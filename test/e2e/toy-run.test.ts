@@ -111,7 +111,16 @@ describe('a toy run', () => {
 describe('figure 1', () => {
   it('trains both models, draws three files, and draws the same bytes again', async () => {
     const args = (out: string) => [
-      ...['figure', '1', '--preset', 'smoke', '--runs', join(root, 'figure-runs')],
+      ...[
+        'figure',
+        '1',
+        '--methods',
+        'ddaebm',
+        '--preset',
+        'smoke',
+        '--runs',
+        join(root, 'figure-runs'),
+      ],
       ...['--out', join(root, out)],
     ];
     const first = await gibbs(args('pictures'));
@@ -141,7 +150,16 @@ describe('figure 1', () => {
 
   it('names the model whose training failed, in one line', async () => {
     const { code, stderr } = await gibbs([
-      ...['figure', '1', '--preset', 'smoke', '--set', 'optimizer.energyRate=1e30'],
+      ...[
+        'figure',
+        '1',
+        '--methods',
+        'ddaebm',
+        '--preset',
+        'smoke',
+        '--set',
+        'optimizer.energyRate=1e30',
+      ],
       ...['--runs', join(root, 'failing'), '--out', join(root, 'never')],
     ]);
     expect(code).toBe(1);
@@ -153,7 +171,18 @@ describe('figure 1', () => {
   it('stopped by Ctrl-C stops both trainings with checkpoints', async () => {
     const runs = join(root, 'stopped-figure');
     const run = startGibbs([
-      ...['figure', '1', '--preset', 'smoke', '--set', 'steps=100000', '--runs', runs],
+      ...[
+        'figure',
+        '1',
+        '--methods',
+        'ddaebm',
+        '--preset',
+        'smoke',
+        '--set',
+        'steps=100000',
+        '--runs',
+        runs,
+      ],
       ...['--out', join(root, 'never')],
     ]);
     await run.saw(/25gaussians .* [1-9]\d*\/100000/);
