@@ -100,6 +100,7 @@ export {
   residualEnergySlope,
   squaredErrorIsLikelihood,
 } from './experiments/derivations/penalty.ts';
+export { penaltyBlurs, penaltyOptimum } from './experiments/derivations/penalty-optimum.ts';
 export { planeChecks } from './experiments/derivations/plane.ts';
 export {
   adversarialGap,

@@ -32,6 +32,7 @@ import {
   logMixture,
   logNormal,
 } from '../../src/experiments/derivations/mixture.ts';
+import { penaltyBlurs, penaltyOptimum } from '../../src/experiments/derivations/penalty-optimum.ts';
 import { fitRecovery } from '../../src/experiments/derivations/recovery-fit.ts';
 import {
   conditionalModel,
@@ -257,5 +258,21 @@ describe('gradient ascent on the recovery likelihood', () => {
     const apart = found.reduce((s, v, i) => s + Math.abs(v - fit.target[i]), 0);
     expect(0.5 * apart * (fit.x[1] - fit.x[0])).toBeLessThan(0.02);
     expect(() => fitRecovery(testBed(), { t: 0, steps: 0 })).toThrow(/positive integer/);
+  });
+});
+
+describe('the optimum with a gradient penalty', () => {
+  it('is stationary, a density, and nearer to the blurred data than to the data', () => {
+    for (const gamma of [1e-3, 2e-2]) {
+      const found = penaltyOptimum(testBed(), 0, gamma);
+      expect(found.stationarity).toBeLessThan(1e-11);
+      expect(integral(testBed().x, found.density)).toBeCloseTo(1, 12);
+      expect(found.fromBlurred).toBeLessThan(0.3 * found.fromData);
+    }
+  });
+
+  it('leaves the blurred data at second order in the weight', () => {
+    for (const gamma of [5e-4, 2e-3]) expect(penaltyBlurs(testBed(), 0, gamma).holds).toBe(true);
+    expect(() => penaltyOptimum(testBed(), 0, 0)).toThrow(/gamma must be above 0/);
   });
 });
