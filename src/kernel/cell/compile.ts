@@ -3,7 +3,7 @@ import { parseSync } from 'rolldown/utils';
 import type { Scope } from './box.ts';
 import { type LoweringOptions, lowerTypeScript } from './lower.ts';
 import { MARK, ReferenceRewriter } from './rewrite.ts';
-import { composeMaps, type MapPosition } from './source-position.ts';
+import { composeMaps, type MapPosition, slimMap } from './source-position.ts';
 import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
 
 /** A cell ready to run. */
@@ -120,7 +120,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
     declared: [...declared]
       .filter(([name]) => !name.startsWith('_usingCtx'))
       .map(([name, { constant }]) => ({ name, constant })),
-    position: composeMaps(() => out.generateMap({ hires: true }), lowered.map),
+    position: composeMaps(slimMap(out.generateMap({ hires: 'boundary' })), slimMap(lowered.map)),
   };
 }
 

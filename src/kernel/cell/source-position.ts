@@ -21,16 +21,24 @@ export function mapThrough(map: RawSourceMap | undefined): MapPosition {
   };
 }
 
-/** The second step of a compilation first, then the first; made when a position is asked for. */
+/** The second step of a compilation first, then the first. */
 export function composeMaps(
-  second: () => { mappings: string; sources: string[]; names: string[]; version: number },
+  second: RawSourceMap | undefined,
   first: RawSourceMap | undefined,
 ): MapPosition {
-  let outer: MapPosition | undefined;
+  const outer = mapThrough(second);
   const inner = mapThrough(first);
   return (line, column) => {
-    outer ??= mapThrough(second());
     const middle = outer(line, column);
     return inner(middle.line, middle.column);
   };
+}
+
+/**
+ * Only what positions need, as text: a notebook keeps the maps of all its cells, and they must not
+ * keep syntax trees alive with them.
+ */
+export function slimMap(map: RawSourceMap | undefined): RawSourceMap | undefined {
+  if (map === undefined) return undefined;
+  return { version: 3, sources: ['cell'], names: [], mappings: map.mappings };
 }

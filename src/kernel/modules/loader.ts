@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { parseSync } from 'rolldown/utils';
 import { type Lowered, lowerTypeScript } from '../cell/lower.ts';
-import { type MapPosition, mapThrough } from '../cell/source-position.ts';
+import { type MapPosition, mapThrough, slimMap } from '../cell/source-position.ts';
 import { nearestPackage } from './package-exports.ts';
 import { type Resolved, Resolver } from './resolve.ts';
 import { TsConfigs } from './tsconfig.ts';
@@ -132,7 +132,7 @@ export class ModuleLoader {
       ...config.lowering,
     });
     const url = pathToFileURL(path).href;
-    this.#options.onSource(url, mapThrough(lowered.map));
+    this.#options.onSource(url, mapThrough(slimMap(lowered.map)));
     const module = new vm.SourceTextModule(lowered.code, {
       identifier: url,
       initializeImportMeta: (meta) => {

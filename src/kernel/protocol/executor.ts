@@ -40,6 +40,8 @@ interface Current {
 
 const RAW_LIMIT = Number(process.env['GIBBS_KERNEL_OUTPUT_LIMIT']) || 32 * 2 ** 20;
 const PARENTS = 2000;
+/** Longest wait for the language service to be started by a cell that must be checked, ms. */
+const LANGUAGE_START = 10_000;
 /** Variables named when they are lost. */
 const LISTED = 40;
 const OK: Outcome = { expressions: {} };
@@ -62,6 +64,12 @@ export class Executor {
   #draining = false;
   #interrupted = false;
   #language: LanguageService | undefined;
+  #languageStarted: () => void = () => undefined;
+  readonly #languageReady = new Promise<void>((resolve) => {
+    this.#languageStarted = resolve;
+    // Without it, cells run unchecked.
+    setTimeout(resolve, LANGUAGE_START).unref();
+  });
   /** Cells that ran before the language service was there. */
   readonly #untold: [cellId: string, code: string, count: number][] = [];
 
@@ -209,6 +217,7 @@ export class Executor {
 
   set language(service: LanguageService | undefined) {
     this.#language = service;
+    this.#languageStarted();
     for (const cell of this.#untold.splice(0)) service?.update(...cell);
   }
 
@@ -219,13 +228,14 @@ export class Executor {
     count: number,
     silent: boolean,
   ): Promise<ErrorContent | undefined> {
-    const { language } = this;
     if (silent || code.trim() === '') return undefined;
+    const mode = typesMode(code);
+    if (mode === 'block') await this.#languageReady;
+    const { language } = this;
     if (language === undefined) {
       this.#untold.push([`cell-${count}`, code, count]);
       return undefined;
     }
-    const mode = typesMode(code);
     const name = `Cell [${count}]`;
     if (mode === 'block') {
       const found = await language.diagnostics(code);

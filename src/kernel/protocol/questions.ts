@@ -14,7 +14,7 @@ interface Candidates {
 /** How long the running program may take to name its variables, ms. */
 const RUNTIME_PATIENCE = 60;
 /** How long the type checker may take to complete, ms: a menu that comes later is of no use. */
-const TYPED_PATIENCE = 1500;
+const TYPED_PATIENCE = 4000;
 
 /** Completion, inspection and completeness: the language service joined with the living values. */
 export class Questions {
@@ -56,8 +56,11 @@ export class Questions {
         : [typed.start, typed.end];
     const types = new Map((typed?.types ?? []).map((t) => [t.text, t.type]));
     const matches = new Set(typed?.matches);
+    const typedFound = matches.size > 0;
     if (living.start === start && living.end === end) {
       for (const { text, type } of living.matches) {
+        // The type checker knows the globals, and those that make sense here.
+        if (type === 'global' && typedFound) continue;
         matches.add(text);
         if (!types.has(text)) types.set(text, type);
       }

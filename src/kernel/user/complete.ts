@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { Scope } from '../cell/box.ts';
 import { MARK } from '../cell/rewrite.ts';
 
-/** A name, and what it stands for, as completion menus show it. */
+/** A name, and what it stands for, as completion menus show it; `global` for names of Node. */
 export interface RuntimeMatch {
   readonly text: string;
   readonly type: string;
@@ -31,7 +31,12 @@ export function completeRuntime(
   if (chain === undefined) {
     candidates = [...scope.boxes.values()]
       .filter((box) => box.initialised && !box.name.endsWith(MARK))
-      .map((box) => ({ text: box.name, type: kindOf(box.v) }));
+      .map((box): RuntimeMatch => ({ text: box.name, type: kindOf(box.v) }));
+    candidates.push(
+      ...properties(globalThis)
+        .filter((p) => !scope.boxes.has(p.text))
+        .map((p) => ({ ...p, type: 'global' })),
+    );
   } else candidates = properties(follow(chain, scope));
   const matches = candidates.filter((c) => c.text.startsWith(prefix) && c.text !== prefix);
   return { matches: matches.slice(0, 500), start, end: offset };

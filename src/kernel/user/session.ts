@@ -24,6 +24,9 @@ interface Running {
   readonly give: (error: Error) => void;
 }
 
+/** The name of what front ends evaluate for themselves: one for all, so that nothing piles up. */
+const HIDDEN = 'Cell [silent]';
+
 export interface SessionParts {
   readonly words: Int32Array;
   readonly channel: Channel;
@@ -36,7 +39,6 @@ export class Session {
   readonly scope = new Scope();
   readonly #parts: SessionParts;
   #running: Running | undefined;
-  #hidden = 0;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -71,7 +73,7 @@ export class Session {
     let interrupted = false;
     const expressions: Json = {};
     try {
-      const name = request.silent ? `Cell [silent ${++this.#hidden}]` : `Cell [${request.count}]`;
+      const name = request.silent ? HIDDEN : `Cell [${request.count}]`;
       const work = runInCell(context, () => this.#work(request, name, declared));
       work.catch(() => undefined);
       await Promise.race([work, given]);
@@ -110,7 +112,7 @@ export class Session {
 
   async #expression(code: string): Promise<Json> {
     try {
-      const value = await this.#evaluate(code, `Cell [silent ${++this.#hidden}]`, new Set());
+      const value = await this.#evaluate(code, HIDDEN, new Set());
       return { status: 'ok', data: await render(value), metadata: {} };
     } catch (thrown) {
       return { status: 'error', ...this.#parts.traces.describe(thrown) };

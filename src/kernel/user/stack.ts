@@ -5,8 +5,8 @@ import type { ErrorContent } from './wire.ts';
 /** A cell or a local file, as stack traces need it. */
 interface Source {
   readonly map: MapPosition;
-  /** Lines as typed; only of cells. */
-  readonly lines?: readonly string[];
+  /** As typed; only of cells. */
+  readonly code?: string;
 }
 
 const MAX_CAUSES = 8;
@@ -23,7 +23,7 @@ export class StackTraces {
   readonly #sources = new Map<string, Source>();
 
   addCell(name: string, code: string, map: MapPosition): void {
-    this.#sources.set(name, { map, lines: code.split('\n') });
+    this.#sources.set(name, { map, code });
   }
 
   addFile(url: string, map: MapPosition): void {
@@ -116,9 +116,9 @@ export class StackTraces {
     for (const frame of frames) {
       const match = /(Cell \[[^\]]*\]):(\d+):(\d+)/.exec(frame);
       if (match === null) continue;
-      const lines = this.#sources.get(match[1])?.lines;
+      const code = this.#sources.get(match[1])?.code;
       const at: Position = { line: Number(match[2]), column: Number(match[3]) };
-      const text = lines?.[at.line - 1];
+      const text = code?.split('\n')[at.line - 1];
       if (text === undefined || text.length > 300) return [];
       const gutter = `${at.line} | `;
       return ['', gutter + text, ' '.repeat(gutter.length + at.column - 1) + red('^')];

@@ -66,7 +66,6 @@ session.scope.define('comms', comms);
 session.scope.define('prompt', (text = '') => stdin.askSync(String(text)));
 session.scope.define('password', (text = '') => stdin.askSync(String(text), true));
 session.scope.define('readline', (text = '') => stdin.ask(String(text)));
-const predefined = new Set(session.scope.boxes.keys());
 
 parentPort?.on('message', (message: ToWorker) => {
   leaveCell();
@@ -86,8 +85,7 @@ parentPort?.on('message', (message: ToWorker) => {
       return;
     case 'complete': {
       const found = completeRuntime(message.code, message.offset, session.scope);
-      const matches = found.matches.filter((m) => !predefined.has(m.text) || m.text.length > 4);
-      channel.send({ t: 'completions', id: message.id, ...found, matches });
+      channel.send({ t: 'completions', id: message.id, ...found });
       return;
     }
   }

@@ -29,7 +29,9 @@ async function main(): Promise<number> {
       join(buildKernel(), '../install/kernelspec.js')
     )) as typeof import('../../../../src/kernel/install/kernelspec.ts');
     installKernel();
-    const files = ['test_kernel.py', 'test_notebooks.py'].map((f) => join(import.meta.dirname, f));
+    const files = [
+      ...(process.argv[2] ? [process.argv[2]] : ['test_kernel.py', 'test_notebooks.py']),
+    ].map((f) => join(import.meta.dirname, f));
     let failed = 0;
     for (const file of files) {
       const { status } = spawnSync(PYTHON, [file, '--verbose'], {
