@@ -39,7 +39,12 @@ export const ELEMENTWISE_LOWERING: LoweringRules<
   acosh: direct('Acosh'),
   atanh: direct('Atanh'),
   erf: direct('Erf'),
-  sigmoid: direct('Sigmoid'),
+  // ONNX Runtime's Sigmoid is 0 below −18, where a logarithm or its gradient then fails; this keeps
+  // its digits, at the same cost.
+  sigmoid: (e, node) => {
+    const grown = e.op('Exp', [e.op('Neg', [e.operand(node, 0)])]);
+    return e.op('Reciprocal', [e.op('Add', [grown, e.scalar(1)])]);
+  },
   softplus: direct('Softplus'),
   floor: direct('Floor'),
   ceil: direct('Ceil'),
@@ -90,11 +95,14 @@ export const ELEMENTWISE_LOWERING: LoweringRules<
     const precise = e.op('Mul', [e.op('Log', [u]), ratio]);
     return e.op('Where', [e.op('Equal', [u, e.scalar(1)]), x, precise]);
   },
-  // ONNX' fmod takes the sign of the dividend; adding the divisor once and reducing turns it.
+  // ONNX' fmod takes the sign of the dividend; where that is not the divisor's, one divisor more.
   mod: (e, node) => {
     const divisor = e.operand(node, 1);
+    const zero = e.scalar(0, node.dtype);
     const rest = e.op('Mod', [e.operand(node, 0), divisor], { fmod: 1 });
-    return e.op('Mod', [e.op('Add', [rest, divisor]), divisor], { fmod: 1 });
+    const crossed = e.op('Xor', [e.op('Less', [rest, zero]), e.op('Less', [divisor, zero])]);
+    const turned = e.op('And', [crossed, e.op('Not', [e.op('Equal', [rest, zero])])]);
+    return e.op('Where', [turned, e.op('Add', [rest, divisor]), rest]);
   },
   cast: (e, node) => {
     const to = { float32: 1, int32: 6, bool: 9 }[node.dtype];

@@ -168,6 +168,14 @@ export const BINARY: Entry[] = [
   binary('mod', ['grid', 'real'], (a, b) => tf.mod(b.floor().add(0.5).mul(b).add(a.mul(0)), b), {
     fixed: [0],
   }),
+  binary(
+    'mod of a small by a large',
+    ['real', 'positive'],
+    (a, b) => tf.mod(a.mul(1e-3), b.mul(500)),
+    {
+      order: 0,
+    },
+  ),
   binary('floorDiv', ['real', 'positive'], tf.floorDiv, { order: 0 }),
   binary('prelu', ['real', 'real'], (x, alpha) => tf.prelu(x, alpha)),
   ...[0, 0.5, 1, 2, 3, -0.5, -1, 2.5].map((p) =>
