@@ -144,8 +144,7 @@ function levelLayer(levels: readonly number[]): Spec {
   return {
     data: { values: levels.map((y) => ({ y })) },
     mark: { type: 'rule', color: HUES.quiet, strokeWidth: 1, strokeDash: [2, 3] },
-    // A rule across the panel has no x of its own.
-    encoding: { x: null },
+    encoding: { x: { value: 0 }, x2: { value: 'width' } },
   };
 }
 
