@@ -85,7 +85,7 @@ const QUICK: Overrides = {
 /** For methods whose iterations are dearer. */
 const QUICK_AND_DEAR: Overrides = {
   ...QUICK,
-  steps: 8000,
+  steps: 6000,
   'optimizer.energyRate': 5e-4,
   'optimizer.generatorRate': 5e-4,
 };
@@ -124,6 +124,7 @@ export const MEG: ToyMethodSpec<MegToyConfig> = {
 export const VERA: ToyMethodSpec<VeraToyConfig> = {
   ...GAME,
   title: 'VERA',
+  quick: { ...QUICK, steps: 8000 },
   paper: {
     ...common('vera'),
     objective: {
