@@ -99,6 +99,8 @@ const HEIGHT = 220;
 /** Pixels between panels: room for an axis with its title. */
 const GAP = 62;
 const MOST_POINTS = 100;
+/** Points of a curve that was measured rather than tabulated, at most. */
+const FEW = 60;
 
 /** Panels next to each other, each with its own axes. */
 export function derivationPanels({ title, caption, panels }: PanelFigure): Spec {
@@ -151,7 +153,8 @@ function levelLayer(levels: readonly number[]): Spec {
 function curveLayer(curve: Curve): Spec {
   const { colour, base = 0, dash, width = 1.8, filled, dots } = curve;
   const data = { values: table(curve), format: CSV };
-  const interpolate = dots ? 'linear' : 'monotone';
+  // What was sampled finely is smooth, and stays so when thinned out; a few points are joined.
+  const interpolate = curve.x.length > FEW ? 'natural' : 'linear';
   const stroke = {
     interpolate,
     color: colour,

@@ -18,7 +18,7 @@ export interface PenaltyPicture {
   }[];
 }
 
-const MARKS = 90;
+const MARKS = 55;
 
 /** ∂ is the derivative in x; the bundled font has no nabla. */
 const KEY = [
