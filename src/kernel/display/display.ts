@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError, ShapeError } from '../../core/errors.ts';
+import type { CommManager } from '../user/comms.ts';
 import { encodePng, type Image, tileImages } from './png.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
 import { type MimeBundle, render } from './render.ts';
 import { type TableOptions, tableBundle } from './table.ts';
 import { isTensorLike, type TensorLike, valuesOf } from './tensor.ts';
+import { Widget, type WidgetOptions } from './widget.ts';
 
 /** Where displays go: the channel of the kernel. */
 export interface DisplaySink {
@@ -75,12 +77,14 @@ export interface Display {
   imageGrid(images: TensorLike, options?: ImageGridOptions): DisplayHandle;
   /** A bar that updates in place and ends as one line. `total` steps. */
   progress(total: number, options?: ProgressOptions): Progress;
+  /** An interactive widget, of the kind of anywidget; shown where it is displayed or returned. */
+  widget(options: WidgetOptions): Widget;
   /** Removes the output of the cell; with `wait` only when the next output comes. */
   clear(wait?: boolean): void;
 }
 
 /** The `display` of a notebook. */
-export function createDisplay(sink: DisplaySink): Display {
+export function createDisplay(sink: DisplaySink, comms: CommManager): Display {
   const raw = (bundle: MimeBundle, options: ShowOptions = {}): DisplayHandle => {
     const id = options.id ?? randomUUID();
     sink.show(bundle, { id, update: false, metadata: options.metadata ?? {} });
@@ -124,6 +128,7 @@ export function createDisplay(sink: DisplaySink): Display {
     imageGrid: (images: TensorLike, options: ImageGridOptions = {}) =>
       raw({ 'image/png': gridPng(images, options).toString('base64') }, options),
     progress: (total: number, options?: ProgressOptions) => new Progress(total, sink, options),
+    widget: (options: WidgetOptions) => new Widget(comms, options),
     clear: (wait = false) => sink.clear(wait),
   } as Omit<Display, never>;
   const display = async (value: unknown, options?: ShowOptions) =>

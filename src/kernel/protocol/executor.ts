@@ -155,7 +155,6 @@ export class Executor {
       this.#io.publish('execute_input', { code, execution_count: count }, message);
     }
     this.#interrupted = false;
-    const started = new Date().toISOString();
     const blocked = await this.#check(message, code, count, silent);
     let outcome: Outcome = OK;
     let result: string | undefined;
@@ -178,7 +177,7 @@ export class Executor {
         : { status: 'error', execution_count: count, ...error };
     const stops = error !== undefined && content['stop_on_error'] !== false;
     const aborted = stops ? await this.#aborted() : [];
-    this.#io.reply(channel, 'execute_reply', message, { ...reply, started });
+    this.#io.reply(channel, 'execute_reply', message, reply);
     this.#io.publish('status', { execution_state: 'idle' }, message);
     return aborted;
   }

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Stopper } from './stopper.ts';
 import {
@@ -28,7 +29,7 @@ const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
   // Never used: they keep Node from opening this process's stdout, which must stay blocking.
   stdout: true,
   stderr: true,
-  resourceLimits: { maxOldGenerationSizeMb: 1 << 14 },
+  resourceLimits: { maxOldGenerationSizeMb: Math.floor((0.75 * totalmem()) / 2 ** 20) },
 });
 const stopper = new Stopper(worker, words);
 

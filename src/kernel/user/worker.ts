@@ -33,14 +33,6 @@ guardProcess(words, inputBytes);
 traces.install();
 installUnwind();
 
-const display = createDisplay({
-  show: (data, { id, update, metadata }) => {
-    const c = currentCell()?.cell ?? 0;
-    channel.send({ t: 'display', c, data, metadata, ...(id !== undefined && { id }), update });
-  },
-  clear: (wait) => channel.send({ t: 'clear', c: currentCell()?.cell ?? 0, wait }),
-});
-
 /** An error that no cell is there to receive. */
 function report(thrown: unknown, where: string): void {
   // What a stopped cell left behind ends with this error; the cell has already said so.
@@ -51,6 +43,17 @@ function report(thrown: unknown, where: string): void {
 }
 
 const comms = new CommManager(channel, (error) => report(error, 'Error in a comm handler'));
+const display = createDisplay(
+  {
+    show: (data, { id, update, metadata }) => {
+      const c = currentCell()?.cell ?? 0;
+      channel.send({ t: 'display', c, data, metadata, ...(id !== undefined && { id }), update });
+    },
+    clear: (wait) => channel.send({ t: 'clear', c: currentCell()?.cell ?? 0, wait }),
+  },
+  comms,
+);
+
 const loader = new ModuleLoader({
   virtual: { tslab: createTslab(display) },
   onSource: (url, map) => traces.addFile(url, map),
