@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
 import { fromFloat16, toFloat16 } from '../core/float16.ts';
@@ -50,15 +50,6 @@ export function toyCheckpointPath(model: string, dataset: string, folder?: strin
 /** Whether there is one. */
 export function hasToyCheckpoint(model: string, dataset: string, folder?: string): boolean {
   return existsSync(toyCheckpointPath(model, dataset, folder));
-}
-
-/** Names of the published checkpoints, e.g. `meg-pinwheel`. */
-export function toyCheckpoints(folder: string = checkpointsFolder()): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.safetensors'))
-    .map((name) => name.slice(0, -'.safetensors'.length))
-    .sort();
 }
 
 /**

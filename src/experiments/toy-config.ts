@@ -43,10 +43,11 @@ export function toyConfig<M extends ToyMethod = 'ddaebm'>(
 ): ToyConfig<M> {
   const { preset = 'quick', overrides = {} } = options;
   const spec = toyMethodSpec(toyMethod(options.method ?? 'ddaebm'));
-  const changes = { smoke: spec.smoke, quick: spec.quick, paper: {} }[toyPreset(preset)];
+  const dataset = toyName(options.dataset ?? spec.paper.dataset);
+  const quick = { ...spec.quick, ...spec.quickFor?.[dataset] };
+  const changes = { smoke: spec.smoke, quick, paper: {} }[toyPreset(preset)];
   const base = withOverrides(spec.paper, changes);
-  const dataset: string = toyName(options.dataset ?? base.dataset);
-  const config = withOverrides({ ...base, dataset }, overrides);
+  const config = withOverrides({ ...base, dataset: dataset as string }, overrides);
   const resolved: ToyCommon = { ...config, dataset: toyName(config.dataset) };
   check(resolved, spec.paper.method);
   return resolved as ToyConfig<M>;

@@ -1,5 +1,6 @@
 import { toyLogDensity } from '../datasets/toy-density.ts';
 import { gridPoints, klOnGrid } from '../metrics/grid.ts';
+import type { Progress } from '../train/loop.ts';
 import type { Environment } from './environment.ts';
 import type { ToyResult } from './toy.ts';
 import { runToy, type ToyOptions, toyPanelData } from './toy.ts';
@@ -81,17 +82,26 @@ export function figureFromCheckpoints(plan: ToyPlan, folder?: string): ToyFigure
   });
 }
 
+export interface FigureRunOptions extends Omit<ToyOptions, 'onProgress'> {
+  /** `name` says which of the models is being trained. */
+  readonly onProgress?: (progress: Progress, name: string) => void;
+}
+
 /** All panels of a figure from runs: those that are finished are reused, the others trained. */
 export async function figureFromRuns(
   plan: ToyPlan,
-  options: ToyOptions = {},
+  { onProgress, ...options }: FigureRunOptions = {},
 ): Promise<ToyFigureData> {
   const results = new Map<string, ToyResult<ToyMethod>>();
   for (const dataset of plan.datasets) {
     for (const model of plan.models) {
       const key = `${model.id} ${dataset}`;
       if (results.has(key)) continue;
-      results.set(key, await runToy(toyModelOptions(model, dataset, options)));
+      const own = toyModelOptions(model, dataset, options);
+      results.set(
+        key,
+        await runToy({ ...own, onProgress: (progress) => onProgress?.(progress, key) }),
+      );
     }
   }
   return assemble(plan, (model, dataset) => {

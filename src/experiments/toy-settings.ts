@@ -58,6 +58,8 @@ export interface ToyMethodSpec<C extends ToyCommon> {
   /** What the other presets change. */
   readonly smoke: Overrides;
   readonly quick: Overrides;
+  /** What `quick` changes further for one data set. */
+  readonly quickFor?: Readonly<Partial<Record<ToyName, Overrides>>>;
   /** @throws ConfigError naming a setting out of range. */
   build(config: C): Objective;
   /** The optimisers of the state that follow each rate. */
