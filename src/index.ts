@@ -181,6 +181,16 @@ export {
   toyConfig,
   toyObjective,
 } from './experiments/toy-config.ts';
+export {
+  figureFromCheckpoints,
+  figureFromRuns,
+  hasCheckpoints,
+  type ToyFigureData,
+} from './experiments/toy-figure.ts';
+export { TOY_METHODS, type ToyMethod } from './experiments/toy-methods.ts';
+export { TOY_FIGURES, type ToyPlan, toyPlan, withMethods } from './experiments/toy-plans.ts';
+export { toyClaims, toyTable } from './experiments/toy-table.ts';
+export { comparisonPanels } from './figures/comparison-panels.ts';
 export { type DensityFigure, densityPanels } from './figures/density-panels.ts';
 // figures of the derivations
 export { coefficientFigure } from './figures/derivation-diffusion.ts';
@@ -194,6 +204,7 @@ export { edMyopiaFigure } from './figures/ed-myopia.ts';
 export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
 export { renderPng, renderSmallPng, renderSvg } from './figures/render.ts';
+export { toyComparison } from './figures/toy-comparison.ts';
 // jit: the engine
 export {
   type GradOptions,

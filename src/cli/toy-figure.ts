@@ -157,14 +157,7 @@ function settingOf({ config, seed, steps }: ToyPanel, preset: string | undefined
 async function comparison(data: ToyFigureData): Promise<Drawn> {
   const { comparisonPanels } = await import('../figures/comparison-panels.ts');
   const { toyComparison } = await import('../figures/toy-comparison.ts');
-  const { title, rows } = data.plan;
-  const models = data.panels.map((panel) => ({
-    ...panel,
-    title: panel.model.title,
-    subtitle: panel.model.subtitle,
-    gridSize: panel.config.evaluation.gridSize,
-  }));
-  const description = toyComparison(title, rows, data.data, models);
+  const description = toyComparison(data);
   return { ...description, spec: comparisonPanels(description) };
 }
 

@@ -2,11 +2,10 @@ import type { ComparisonColumn, ComparisonFigure } from './comparison-panels.ts'
 
 /** What a toy figure shows of one model on one data set. */
 export interface ComparedModel {
-  readonly title: string;
-  readonly subtitle?: string;
+  readonly model: { readonly title: string; readonly subtitle?: string };
   readonly dataset: string;
   readonly logDensity: ArrayLike<number> | undefined;
-  readonly gridSize: number;
+  readonly config: { readonly evaluation: { readonly gridSize: number } };
   readonly samples: ArrayLike<number>;
   readonly metrics: {
     readonly modesCovered?: number;
@@ -20,11 +19,15 @@ export interface ComparedModel {
   readonly seed: number;
 }
 
-export interface ComparedData {
-  readonly dataset: string;
-  readonly points: ArrayLike<number>;
-  readonly logDensity: ArrayLike<number> | undefined;
-  readonly gridSize: number;
+export interface Comparison {
+  readonly plan: { readonly title: string; readonly rows: ComparisonFigure['rows'] };
+  readonly data: readonly {
+    readonly dataset: string;
+    readonly points: ArrayLike<number>;
+    readonly logDensity: ArrayLike<number> | undefined;
+    readonly gridSize: number;
+  }[];
+  readonly panels: readonly ComparedModel[];
 }
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -39,12 +42,8 @@ const LIMITS: Readonly<Record<string, number>> = { '25gaussians': 2 };
 const SHOWN = 1000;
 
 /** Figures 1, 6 and 7: the data, then every model, each with the numbers it got. */
-export function toyComparison(
-  title: string,
-  rows: ComparisonFigure['rows'],
-  data: readonly ComparedData[],
-  models: readonly ComparedModel[],
-): ComparisonFigure {
+export function toyComparison({ plan, data, panels: models }: Comparison): ComparisonFigure {
+  const { title, rows } = plan;
   return {
     title,
     caption: caption(rows, models),
@@ -64,15 +63,16 @@ export function toyComparison(
   };
 }
 
-function column(model: ComparedModel): ComparisonColumn {
-  const { title, subtitle, logDensity, gridSize, metrics } = model;
+function column({ model, ...panel }: ComparedModel): ComparisonColumn {
+  const { title, subtitle } = model;
+  const { logDensity, metrics, samples } = panel;
   const { modes, modesCovered, shareWithin4Sigma: share, gridKl, mmd } = metrics;
   return {
     title,
     subtitle,
     logDensity,
-    gridSize,
-    samples: firstPoints(model.samples),
+    gridSize: panel.config.evaluation.gridSize,
+    samples: firstPoints(samples),
     densityNote: gridKl === undefined ? undefined : `KL ${gridKl.toFixed(2)} nat`,
     samplesNote:
       modes === undefined || share === undefined
@@ -85,7 +85,9 @@ function caption(rows: ComparisonFigure['rows'], models: readonly ComparedModel[
   const datasets = [...new Set(models.map((model) => model.dataset))];
   const run = datasets.map((dataset) => {
     const own = models.filter((model) => model.dataset === dataset);
-    const each = [...new Set(own.map((m) => `${m.title} ${thousands(m.steps)}`))].join(', ');
+    const each = [
+      ...new Set(own.map(({ model, steps }) => `${model.title} ${thousands(steps)}`)),
+    ].join(', ');
     return `${datasets.length > 1 ? `${titleOf(dataset)}: ` : ''}${each}`;
   });
   const seeds = [...new Set(models.map((model) => model.seed))].join(', ');

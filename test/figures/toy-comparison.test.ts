@@ -13,10 +13,10 @@ const data = ['25gaussians', 'pinwheel'].map((dataset) => ({
 }));
 const models = data.flatMap(({ dataset }) =>
   ['MEG', 'DDGAN'].map((title) => ({
-    title,
+    model: { title },
     dataset,
     logDensity: title === 'DDGAN' ? undefined : bump,
-    gridSize: SIZE,
+    config: { evaluation: { gridSize: SIZE } },
     samples: new Float32Array(5000),
     metrics:
       dataset === 'pinwheel'
@@ -26,7 +26,11 @@ const models = data.flatMap(({ dataset }) =>
     seed: 3,
   })),
 );
-const figure = toyComparison('Title', ['density', 'samples'], data, models);
+const figure = toyComparison({
+  plan: { title: 'Title', rows: ['density', 'samples'] },
+  data,
+  panels: models,
+});
 
 describe('the comparison of methods on toy data', () => {
   it('says in its caption what was trained', () => {
