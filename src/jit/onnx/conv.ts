@@ -13,6 +13,12 @@ const convAttributes = (a: ConvAttrs, kernel: readonly number[]) => ({
 
 const unitStride = (a: ConvAttrs) => a.strides[0] === 1 && a.strides[1] === 1;
 
+/** How far the kernel reaches beyond its first tap, along each axis. */
+const kernelReach = (a: ConvAttrs, kh: number, kw: number) => [
+  a.dilations[0] * (kh - 1),
+  a.dilations[1] * (kw - 1),
+];
+
 /**
  * With unit stride the adjoint is a convolution with the kernel turned by 180° and its channel
  * axes exchanged: ONNX Runtime's Conv is several times faster than its ConvTranspose.
@@ -28,14 +34,8 @@ function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>): string {
     e.ints([-1, -1]),
   ]);
   const weight = e.op('Transpose', [turned], { perm: [1, 0, 2, 3] });
-  const full = [a.dilations[0] * (kh - 1), a.dilations[1] * (kw - 1)];
-  const [h, w] = e.shapeOf(node, 0).slice(2);
-  const top = full[0] - a.pads[0];
-  const left = full[1] - a.pads[1];
-  // What the padding must be on the far side for the result to have the size of the input.
-  const bottom = a.inputSize[0] - (h + top - full[0]);
-  const right = a.inputSize[1] - (w + left - full[1]);
-  const pads = [top, left, bottom, right] as const;
+  const reach = kernelReach(a, kh, kw);
+  const pads = a.pads.map((p, i) => reach[i % 2] - p) as unknown as ConvAttrs['pads'];
   return e.op('Conv', [e.operand(node, 0), weight], convAttributes({ ...a, pads }, [kh, kw]));
 }
 
@@ -105,7 +105,8 @@ export const CONV_LOWERING: LoweringRules<'conv2d' | 'conv2dInputGrad' | 'conv2d
   conv2dInputGrad: (e, node) => {
     const a = node.attrs;
     const [, , kh, kw] = e.shapeOf(node, 1);
-    const covered = a.pads[0] <= kh - 1 && a.pads[1] <= kw - 1;
+    const extent = kernelReach(a, kh, kw);
+    const covered = a.pads.every((p, i) => p <= extent[i % 2]);
     if (unitStride(a) && a.groups === 1 && covered) return turnedConv(e, node);
     const [h, w] = e.shapeOf(node, 0).slice(2);
     const reach = (size: number, k: number, axis: 0 | 1) =>
