@@ -93,6 +93,7 @@ export class History {
     if (path === undefined || this.#broken) return;
     this.#writing = this.#writing
       .then(async () => {
+        if (this.#broken) return;
         mkdirSync(dirname(path), { recursive: true });
         await action(path);
       })

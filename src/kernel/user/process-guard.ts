@@ -24,6 +24,8 @@ export function guardProcess(words: Int32Array, reply: Uint8Array): void {
   const exit = (code?: number | string | null): never => {
     throw new ExitError(Number(code ?? process.exitCode ?? 0));
   };
+  // Child processes and threads of the user start without the flags of this one.
+  process.execArgv = [];
   process.exit = exit;
   (process as unknown as { reallyExit: unknown }).reallyExit = exit;
   process.abort = () => {
