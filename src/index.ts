@@ -154,6 +154,7 @@ export {
 } from './experiments/ed-density-config.ts';
 export { logDensityError } from './experiments/ed-density-evaluation.ts';
 export { edGaussians, edGaussiansLogDensity } from './experiments/ed-gaussians.ts';
+export { type ModeError, modeError } from './experiments/ed-mode-error.ts';
 export {
   type EdMyopiaConfig,
   type EdMyopiaResult,
@@ -184,7 +185,6 @@ export {
 export {
   figureFromCheckpoints,
   figureFromRuns,
-  hasCheckpoints,
   type ToyFigureData,
 } from './experiments/toy-figure.ts';
 export { TOY_METHODS, type ToyMethod } from './experiments/toy-methods.ts';

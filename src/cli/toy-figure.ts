@@ -136,9 +136,9 @@ async function aloneSpec(data: ToyFigureData, preset: string | undefined): Promi
   const { densityPanels } = await import('../figures/density-panels.ts');
   const { fig1 } = await import('../figures/fig1.ts');
   const description = fig1(
-    data.panels.map((panel, i) => ({
+    data.panels.map((panel) => ({
       ...panel,
-      data: data.data[i].points,
+      data: data.data.find(({ dataset }) => dataset === panel.dataset)?.points ?? [],
       logDensity: panel.logDensity ?? [],
       gridSize: panel.config.evaluation.gridSize,
     })),

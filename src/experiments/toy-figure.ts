@@ -1,10 +1,16 @@
+import { DataError } from '../core/errors.ts';
 import { toyLogDensity } from '../datasets/toy-density.ts';
 import { gridPoints, klOnGrid } from '../metrics/grid.ts';
 import type { Progress } from '../train/loop.ts';
 import type { Environment } from './environment.ts';
 import type { ToyResult } from './toy.ts';
 import { runToy, type ToyOptions, toyPanelData } from './toy.ts';
-import { evaluateToyCheckpoint, hasToyCheckpoint, toyCheckpointPath } from './toy-checkpoint.ts';
+import {
+  checkpointsFolder,
+  evaluateToyCheckpoint,
+  hasToyCheckpoint,
+  toyCheckpointPath,
+} from './toy-checkpoint.ts';
 import type { ToyConfig } from './toy-config.ts';
 import { hasDensity, type ToyMetrics } from './toy-evaluation.ts';
 import type { ToyMethod } from './toy-methods.ts';
@@ -29,7 +35,10 @@ export interface ToyPanel {
 
 export interface ToyFigureData {
   readonly plan: ToyPlan;
-  /** In the order of the plan: every model on the first data set, then on the second. */
+  /**
+   * In the order of the plan: every model on the first data set, then on the second; without those
+   * that were not trained.
+   */
   readonly panels: readonly ToyPanel[];
   /** Fresh points of each data set, `[n, 2]`, and its exact log-density where it is known. */
   readonly data: readonly {
@@ -58,19 +67,35 @@ export function toyModelOptions(
   };
 }
 
-/** Whether every model of a plan has a published checkpoint. */
-export function hasCheckpoints(plan: ToyPlan, folder?: string): boolean {
-  return plan.datasets.every((dataset) =>
-    plan.models.every((model) => hasToyCheckpoint(model.id, dataset, folder)),
-  );
+/** Names of the published checkpoints that a plan lacks, and how many it has. */
+export function missingCheckpoints(
+  plan: ToyPlan,
+  folder?: string,
+): { readonly missing: readonly string[]; readonly found: number } {
+  const missing = new Set<string>();
+  let found = 0;
+  for (const dataset of plan.datasets) {
+    for (const { id } of plan.models) {
+      if (hasToyCheckpoint(id, dataset, folder)) found++;
+      else missing.add(`${id}-${dataset}`);
+    }
+  }
+  return { missing: [...missing], found };
 }
 
 /**
- * All panels of a figure from the published checkpoints.
- * @throws StoreError naming the checkpoint that is not there.
+ * The panels of a figure from the published checkpoints; those that have none are left out.
+ * @throws DataError when a checkpoint is damaged or there is none at all.
  */
 export function figureFromCheckpoints(plan: ToyPlan, folder?: string): ToyFigureData {
+  const { missing, found: count } = missingCheckpoints(plan, folder);
+  if (count === 0) {
+    throw new DataError(
+      `figure ${plan.number}: no checkpoint of ${missing.join(', ')} in ${folder ?? checkpointsFolder()}; --preset quick trains the models`,
+    );
+  }
   return assemble(plan, (model, dataset) => {
+    if (!hasToyCheckpoint(model.id, dataset, folder)) return undefined;
     const found = evaluateToyCheckpoint(toyCheckpointPath(model.id, dataset, folder));
     const { samples, logDensity } = found;
     return {
@@ -117,9 +142,15 @@ export async function figureFromRuns(
 
 type Found = Omit<ToyPanel, 'model' | 'dataset'>;
 
-function assemble(plan: ToyPlan, find: (model: ToyModel, dataset: string) => Found): ToyFigureData {
+function assemble(
+  plan: ToyPlan,
+  find: (model: ToyModel, dataset: string) => Found | undefined,
+): ToyFigureData {
   const panels = plan.datasets.flatMap((dataset) =>
-    plan.models.map((model) => panelOf(find(model, dataset), model, dataset)),
+    plan.models.flatMap((model) => {
+      const found = find(model, dataset);
+      return found ? [panelOf(found, model, dataset)] : [];
+    }),
   );
   const seed = panels[0]?.seed ?? 0;
   return {

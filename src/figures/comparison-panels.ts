@@ -12,6 +12,8 @@ export interface ComparisonColumn {
   readonly samples?: Points;
   readonly densityNote?: string;
   readonly samplesNote?: string;
+  /** Under a panel that has nothing to show. Default `none`. */
+  readonly absent?: string;
 }
 
 /** One data set: the data first, then the methods, which are the same in every group. */
@@ -63,7 +65,7 @@ export function comparisonPanels(figure: ComparisonFigure): Spec {
           const { logDensity, gridSize } = column;
           return density({ logDensity, gridSize }, frame, title, gridLimit);
         }
-        return scatter([], MODEL_COLOUR, { ...frame, note: 'none' }, title);
+        return scatter([], MODEL_COLOUR, { ...frame, note: column.absent ?? 'none' }, title);
       }),
     ),
   );

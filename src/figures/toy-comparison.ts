@@ -20,7 +20,11 @@ export interface ComparedModel {
 }
 
 export interface Comparison {
-  readonly plan: { readonly title: string; readonly rows: ComparisonFigure['rows'] };
+  readonly plan: {
+    readonly title: string;
+    readonly rows: ComparisonFigure['rows'];
+    readonly models: readonly ComparedModel['model'][];
+  };
   readonly data: readonly {
     readonly dataset: string;
     readonly points: ArrayLike<number>;
@@ -58,7 +62,10 @@ export function toyComparison({ plan, data, panels: models }: Comparison): Compa
         logDensity,
         gridSize,
       },
-      methods: models.filter((model) => model.dataset === dataset).map(column),
+      methods: plan.models.map((model) => {
+        const panel = models.find((m) => m.model === model && m.dataset === dataset);
+        return panel ? column(panel) : { ...model, absent: 'not trained' };
+      }),
     })),
   };
 }

@@ -11,23 +11,24 @@ const data = ['25gaussians', 'pinwheel'].map((dataset) => ({
   logDensity: bump,
   gridSize: SIZE,
 }));
+const methods = [{ title: 'MEG' }, { title: 'DDGAN' }];
 const models = data.flatMap(({ dataset }) =>
-  ['MEG', 'DDGAN'].map((title) => ({
-    model: { title },
+  methods.map((model) => ({
+    model,
     dataset,
-    logDensity: title === 'DDGAN' ? undefined : bump,
+    logDensity: model.title === 'DDGAN' ? undefined : bump,
     config: { evaluation: { gridSize: SIZE } },
     samples: new Float32Array(5000),
     metrics:
       dataset === 'pinwheel'
         ? { mmd: 1e-3 }
         : { modesCovered: 24, modes: 25, shareWithin4Sigma: 0.531, gridKl: 1.234, mmd: 1e-3 },
-    steps: title === 'MEG' ? 30_000 : 8000,
+    steps: model.title === 'MEG' ? 30_000 : 8000,
     seed: 3,
   })),
 );
 const figure = toyComparison({
-  plan: { title: 'Title', rows: ['density', 'samples'] },
+  plan: { title: 'Title', rows: ['density', 'samples'], models: methods },
   data,
   panels: models,
 });
@@ -59,6 +60,17 @@ describe('the comparison of methods on toy data', () => {
     expect(gaussians.methods[0].samplesNote).toBe('24 of 25, 53 % within 4σ');
     expect(pinwheel.methods[0].samplesNote).toBe('MMD² 1.0e-3');
     expect(gaussians.methods[0].samples).toHaveLength(2000);
+  });
+
+  it('keeps the columns apart where a model was not trained', () => {
+    const { groups } = toyComparison({
+      plan: { title: 'Title', rows: ['samples'], models: methods },
+      data,
+      panels: models.slice(1),
+    });
+    expect(groups.map((group) => group.methods.length)).toEqual([2, 2]);
+    expect(groups[0].methods[0]).toEqual({ title: 'MEG', absent: 'not trained' });
+    expect(groups[0].methods[1].samples).toHaveLength(2000);
   });
 
   it('zooms into the 25 Gaussians by enlarging the picture of the whole grid', () => {

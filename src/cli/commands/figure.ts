@@ -59,7 +59,9 @@ async function figure(args: Arguments, signal: AbortSignal): Promise<number> {
 
 /** The figure from published checkpoints, or undefined when runs are asked for or needed. */
 async function fromCheckpoints(plan: ToyPlan, args: Arguments): Promise<ToyFigureData | undefined> {
-  const { figureFromCheckpoints, hasCheckpoints } = await import('../../experiments/toy-figure.ts');
+  const { figureFromCheckpoints, missingCheckpoints } = await import(
+    '../../experiments/toy-figure.ts'
+  );
   const training = [
     ...OF_TRAINING.filter((name) => args.text(name) !== undefined),
     ...(args.texts('set').length > 0 ? ['set'] : []),
@@ -70,8 +72,14 @@ async function fromCheckpoints(plan: ToyPlan, args: Arguments): Promise<ToyFigur
       `--from-checkpoints draws what is there; it does not go with --${training[0]}`,
     );
   }
-  const wanted = args.flag('from-checkpoints') || (training.length === 0 && hasCheckpoints(plan));
-  return wanted ? figureFromCheckpoints(plan) : undefined;
+  const { missing, found } = missingCheckpoints(plan);
+  if (!args.flag('from-checkpoints') && (training.length > 0 || found === 0)) return undefined;
+  if (found > 0 && missing.length > 0) {
+    process.stderr.write(
+      `note: no checkpoint of ${missing.join(', ')}; --preset quick trains it\n`,
+    );
+  }
+  return figureFromCheckpoints(plan);
 }
 
 async function fromRuns(
