@@ -1,3 +1,4 @@
+import { COMPOSITES } from './ops/composite.ts';
 import { IMAGES } from './ops/conv.ts';
 import { ELEMENTWISE } from './ops/elementwise.ts';
 import { PRODUCTS } from './ops/products.ts';
@@ -12,4 +13,5 @@ export const OPS: readonly Entry[] = [
   ...SHAPES,
   ...PRODUCTS,
   ...IMAGES,
+  ...COMPOSITES,
 ];

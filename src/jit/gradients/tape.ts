@@ -5,13 +5,18 @@ interface TapeNode {
   readonly outputs: readonly Tensor[];
 }
 
+type Save = (tensors: Tensor[]) => void;
+type CustomFunction = (...args: [...Tensor[], Save]) => { value: Tensor; gradFunc: unknown };
+
 interface Taping {
   getTensorsForGradient(
     name: string,
     inputs: Record<string, Tensor>,
     outputs: Tensor[],
   ): (Tensor | null | undefined)[];
-  state: { activeTape: TapeNode[] };
+  state: { activeTape: TapeNode[]; kernelDepth: number };
+  customGrad(f: CustomFunction): (...inputs: Tensor[]) => Tensor;
+  runKernel(name: string, inputs: Record<string, Tensor>): Tensor;
   addTapeNode(
     name: string,
     inputs: Record<string, Tensor>,
@@ -22,10 +27,11 @@ interface Taping {
   ): void;
 }
 
-/** Mends two faults in how TensorFlow.js records for differentiation, for the whole process. */
+/** Mends three faults in how TensorFlow.js records for differentiation, for the whole process. */
 export function mendTape(): void {
   orderTape();
   skipAbsentOperands();
+  recordCustomFunctions();
 }
 
 /**
@@ -74,4 +80,35 @@ function moveClonesBehind(tape: TapeNode[], outputs: Tensor[], saved: Tensor[]):
     if (made.has(inputs['x']?.id)) late.push(...tape.splice(i, 1));
   }
   tape.push(...late);
+}
+
+/**
+ * Records what happens inside a function with a custom gradient, so that what that gradient saves
+ * of intermediate results is differentiable too (that of the softmax cross-entropy saves the
+ * normalised logits). The result itself gets a new identity, which only the custom gradient knows:
+ * otherwise its gradient would also flow along what was recorded.
+ */
+function recordCustomFunctions(): void {
+  const engine = tf.engine() as unknown as Taping;
+  const { customGrad } = engine;
+  engine.customGrad = function (this: Taping, f) {
+    const { state } = this;
+    const atDepth = <T>(depth: number, run: () => T): T => {
+      const before = state.kernelDepth;
+      state.kernelDepth = depth;
+      try {
+        return run();
+      } finally {
+        state.kernelDepth = before;
+      }
+    };
+    return customGrad.call(this, (...args) => {
+      const inside = state.kernelDepth;
+      const save = args.pop() as unknown as Save;
+      const quietly: Save = (tensors) => atDepth(inside, () => save(tensors));
+      const operands = args as unknown as Tensor[];
+      const result = atDepth(inside - 1, () => f(...operands, quietly));
+      return { ...result, value: this.runKernel('Identity', { x: result.value }) };
+    });
+  };
 }
