@@ -1,6 +1,7 @@
 import type { Spec } from './density-panels.ts';
-import { derivationPanels, HUES } from './derivation-panels.ts';
+import { HUES } from './derivation-panels.ts';
 import { type DensityPanel, densityPictures } from './ed-panels.ts';
+import { seriesFigure } from './ed-series.ts';
 
 interface Grid {
   readonly data: ArrayLike<number>;
@@ -52,41 +53,25 @@ const nameOf = (run: EdDensityPicture) => NAMES[run.method.name] ?? run.method.n
 export function edErrorFigure(result: EdComparisonPicture): Spec {
   const { seed, runs } = result;
   const { steps, batch, evaluation } = runs[0].config;
-  const lines = runs.map((run) => ({
-    text: nameOf(run),
+  const series = runs.map((run) => ({
+    name: nameOf(run),
     colour: COLOURS[run.method.name] ?? HUES.violet,
     x: run.errors.map(({ step }) => step),
     y: run.errors.map(({ mse }) => mse),
   }));
-  const title = 'iteration';
-  const curves = lines.map(({ x, y, colour }) => ({ x, y, colour, width: 1.5 }));
-  const least = Math.min(...lines.flatMap(({ y }) => y));
+  const least = Math.min(...series.flatMap(({ y }) => y));
   const floor = 10 ** Math.min(-1, Math.floor(Math.log10(Math.max(least, 1e-6))));
   const decades = [-6, -5, -4, -3, -2, -1, 0, 1].map((k) => 10 ** k).filter((v) => v >= floor);
-  return derivationPanels({
+  return seriesFigure({
     title: 'Error of the learned log-density of 25 Gaussians',
     caption:
       `Mean of (−U − log Ẑ − log p)² over ${evaluation.points} fresh data points, nat²; averaged ` +
       `parameters; ${steps} iterations of batch ${batch}, seed ${seed}.`,
+    xTitle: 'iteration',
+    series,
     panels: [
-      {
-        title: 'As published',
-        width: 330,
-        x: { title, domain: [0, steps] },
-        y: { title: 'MSE', domain: [-0.2, 5.2], ticks: [0, 1, 2, 3, 4, 5] },
-        curves,
-        key: {
-          corner: 'top-right',
-          entries: lines.map(({ text, colour }) => ({ text, colour })),
-        },
-      },
-      {
-        title: 'The same, logarithmic',
-        width: 330,
-        x: { title, domain: [0, steps] },
-        y: { domain: [floor, 50], log: 10, ticks: decades },
-        curves,
-      },
+      { title: 'As published', domain: [-0.2, 5.2], ticks: [0, 1, 2, 3, 4, 5], yTitle: 'MSE' },
+      { title: 'The same, logarithmic', domain: [floor, 50], ticks: decades, log: true },
     ],
   });
 }

@@ -1,0 +1,113 @@
+import type { Spec } from './density-panels.ts';
+import { wrapText } from './font.ts';
+import { MUTED, THEME } from './theme.ts';
+
+/** A noisy quantity over iterations: every value is drawn and joined by straight lines. */
+export interface Series {
+  readonly name: string;
+  readonly colour: string;
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+
+export interface SeriesPanel {
+  readonly title: string;
+  /** What leaves it is clipped. */
+  readonly domain: readonly [number, number];
+  readonly ticks: readonly number[];
+  readonly log?: boolean;
+  readonly yTitle?: string;
+}
+
+export interface SeriesFigure {
+  readonly title: string;
+  /** The lines under the title. */
+  readonly caption: string;
+  readonly xTitle: string;
+  readonly series: readonly Series[];
+  /** The same series on several scales, next to each other; the first panel names the lines. */
+  readonly panels: readonly SeriesPanel[];
+}
+
+const WIDTH = 340;
+const HEIGHT = 220;
+const GAP = 62;
+
+/** A power of ten as it is written by hand; a Vega expression. */
+const POWER =
+  "'10' + ['⁻⁶','⁻⁵','⁻⁴','⁻³','⁻²','⁻¹','⁰','¹','²'][round(log(datum.value) / LN10) + 6]";
+
+/** Noisy series over iterations, on one or more scales. */
+export function seriesFigure({ title, caption, xTitle, series, panels }: SeriesFigure): Spec {
+  const width = panels.length * (WIDTH + GAP) - GAP;
+  const last = Math.max(...series.flatMap(({ x }) => x));
+  const x = {
+    field: 'x',
+    type: 'quantitative',
+    scale: { domain: [0, last], nice: false },
+    axis: { title: xTitle, titleColor: MUTED, tickCount: 5, format: '~r' },
+  };
+  const lines = (panel: SeriesPanel): Spec[] =>
+    series.map(({ colour, ...line }) => ({
+      data: { values: table(line, panel), format: CSV },
+      mark: { type: 'line', clip: true, color: colour, strokeWidth: 1.3 },
+    }));
+  const key = series.map(({ name, colour }, i) => ({
+    data: { values: [{}] },
+    mark: {
+      type: 'text',
+      align: 'right',
+      baseline: 'middle',
+      fontSize: 11,
+      text: name,
+      color: colour,
+    },
+    encoding: { x: { value: WIDTH - 9 }, y: { value: 13 + 15 * i } },
+  }));
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title: {
+      text: title,
+      subtitle: wrapText(caption, width, THEME.title.subtitleFontSize),
+      fontSize: 16,
+      subtitleLineHeight: 15,
+      offset: 20,
+    },
+    bounds: 'flush',
+    spacing: GAP,
+    hconcat: panels.map((panel, i) => ({
+      title: panel.title,
+      width: WIDTH,
+      height: HEIGHT,
+      encoding: { x, y: yChannel(panel) },
+      layer: [...lines(panel), ...(i === 0 ? key : [])],
+    })),
+    config: THEME,
+  };
+}
+
+function yChannel({ domain, ticks, log, yTitle }: SeriesPanel): Spec {
+  return {
+    field: 'y',
+    type: 'quantitative',
+    scale: { domain, nice: false, ...(log ? { type: 'log' } : { zero: false }) },
+    axis: {
+      values: ticks,
+      title: yTitle ?? null,
+      titleColor: MUTED,
+      ...(log && { labelExpr: POWER }),
+    },
+  };
+}
+
+const CSV = { type: 'csv', parse: { x: 'number', y: 'number' } };
+
+/** A table of text, a few kilobytes; far above the frame a value is as good as its edge times ten. */
+function table({ x, y }: Pick<Series, 'x' | 'y'>, { domain, log }: SeriesPanel): string {
+  const top = 10 * domain[1];
+  const rows = x.flatMap((v, i) => {
+    if (!Number.isFinite(y[i]) || (log && y[i] <= 0)) return [];
+    return [`${v},${Number(Math.min(y[i], top).toPrecision(4))}`];
+  });
+  return ['x,y', ...rows].join('\n');
+}
