@@ -95,6 +95,7 @@ export async function writeToyFigure(
     figure: name,
     gibbs: gibbsVersion(),
     ...(preset !== undefined && { preset }),
+    seed: data.panels[0].seed,
     renderer: rendererVersions(),
     runs: data.panels.map(provenanceOf),
   };
@@ -108,7 +109,6 @@ export async function writeToyFigure(
     runs: data.panels.map((panel) => ({
       ...provenanceOf(panel),
       metrics: panel.metrics,
-      config: panel.config,
       seconds: panel.seconds,
       environment: panel.environment,
     })),
@@ -164,6 +164,6 @@ async function comparison(data: ToyFigureData): Promise<Drawn> {
 function provenanceOf(panel: ToyPanel) {
   const { gibbs, commit, dirty, packages, node } = panel.environment;
   const source = { gibbs, commit, dirty, node, packages };
-  const { model, dataset, seed, steps, checksum, source: from } = panel;
-  return { model: model.id, dataset, seed, steps, checksum, from, ...source };
+  const { model, dataset, config, seed, steps, checksum, source: from } = panel;
+  return { model: model.id, dataset, seed, steps, checksum, from, ...source, config };
 }

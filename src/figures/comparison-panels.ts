@@ -90,6 +90,7 @@ export function comparisonPanels(figure: ComparisonFigure): Spec {
   };
 }
 
-function headerOf({ title, subtitle = '' }: ComparisonColumn) {
+/** A blank second line keeps the titles of all columns on one height. */
+function headerOf({ title, subtitle = '\u00a0' }: ComparisonColumn) {
   return { text: title, subtitle };
 }
