@@ -103,7 +103,7 @@ export function jit<A extends unknown[], R>(
   }
   const name = options.name ?? (fn.name || 'anonymous');
   const stats = noStats();
-  registry.add({ name, stats });
+  const entry = { name, stats };
   const compiled = new Map<string, Compiled>();
 
   const record = (inputs: readonly LeafSpec[], structure: Structure) => {
@@ -146,6 +146,7 @@ export function jit<A extends unknown[], R>(
   const call = (...args: unknown[]): R => {
     // Inside another trace the body simply becomes part of that graph.
     if (activeTracer() !== null) return fn(...(lift(args) as A));
+    registry.add(entry);
     const { leaves, structure } = flattenNamed(`jit: ${name}: arguments`, args);
     const inputs = leaves.map((leaf, i) => leafSpec(leaf, `jit: ${name}: leaf ${i} of arguments`));
     // A compiled call is opaque to a gradient that is being recorded around it.

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { GibbsError, ShapeError, TraceError } from '../../src/core/errors.ts';
 import { grad, jit, type Tensor, tf, valueAndGrad } from '../../src/jit/index.ts';
+import { TRACE_RULES } from '../../src/jit/trace/rules.ts';
+import { UNTRACED } from '../../src/jit/trace/untraced.ts';
 
 const x = () => tf.tensor1d([1, 2, 3]);
 
@@ -36,6 +38,16 @@ describe('what cannot be traced', () => {
     expect((error as TraceError).op).toBe(op);
     expect(error.message).toContain(why);
     expect(error.message).toMatch(new RegExp(`^${op} at .*trace\\.test\\.ts:\\d+:\\d+ `));
+  });
+
+  it('every kernel of the eager backend has a rule or a stated reason', () => {
+    const kernels = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName);
+    const unexplained = kernels.filter((name) => !(name in TRACE_RULES) && !(name in UNTRACED));
+    expect(unexplained).toEqual([]);
+    expect(Object.keys(UNTRACED).filter((name) => name in TRACE_RULES)).toEqual([]);
+    expect(Object.keys(UNTRACED).filter((name) => !kernels.includes(name))).toEqual([]);
+    const f = jit((v: Tensor) => tf.unique(v).values);
+    expect(errorOf(() => f(x())).message).toContain('shape of its result depends on values');
   });
 
   it('names the very line', () => {

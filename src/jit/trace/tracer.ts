@@ -7,6 +7,7 @@ import { type Tensor, tf } from '../tf.ts';
 import { asDType, installTraceBackend, TRACE_BACKEND } from './backend.ts';
 import { activeOp, callerLine, traceError } from './caller.ts';
 import { TRACE_RULES, type TraceInputs, type TraceRule } from './rules.ts';
+import { UNTRACED } from './untraced.ts';
 
 /**
  * Records what a function of tensors does. While it runs, TensorFlow.js' active backend is one
@@ -61,7 +62,8 @@ export class Tracer {
   kernel(name: string, inputs: Record<string, unknown>, attrs: Record<string, unknown>) {
     const rule = TRACE_RULES[name];
     if (rule === undefined) {
-      throw traceError(name, 'has no lowering rule; write it from ops that have one');
+      const why = UNTRACED[name] ?? 'write it from ops that have one';
+      throw traceError(name, `has no lowering rule: ${why}`);
     }
     const ids: TraceInputs = {};
     for (const [key, value] of Object.entries(inputs)) {

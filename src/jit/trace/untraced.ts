@@ -1,0 +1,65 @@
+const VOLUME = 'images of three dimensions are not supported';
+const COMPLEX = 'complex numbers are not supported';
+const RAGGED = 'sparse, ragged and string tensors are not supported';
+const COUNT = 'the shape of its result depends on values';
+const AUGMENT = 'prepare images outside, before the call';
+const MORPHOLOGY = 'morphological operations are not supported';
+const REPLACED =
+  'gradients are written without this kernel, so that they can be differentiated again';
+
+/** Kernels of TensorFlow.js that are not traced, with the reason or the way around. */
+export const UNTRACED: Readonly<Record<string, string>> = {
+  AvgPool3D: VOLUME,
+  AvgPool3DGrad: VOLUME,
+  Conv3D: VOLUME,
+  Conv3DBackpropFilterV2: VOLUME,
+  Conv3DBackpropInputV2: VOLUME,
+  MaxPool3D: VOLUME,
+  MaxPool3DGrad: VOLUME,
+  Complex: COMPLEX,
+  ComplexAbs: COMPLEX,
+  FFT: COMPLEX,
+  IFFT: COMPLEX,
+  Imag: COMPLEX,
+  Real: COMPLEX,
+  BroadcastArgs: RAGGED,
+  RaggedGather: RAGGED,
+  RaggedRange: RAGGED,
+  RaggedTensorToTensor: RAGGED,
+  SparseFillEmptyRows: RAGGED,
+  SparseReshape: RAGGED,
+  SparseSegmentMean: RAGGED,
+  SparseSegmentSum: RAGGED,
+  SparseToDense: RAGGED,
+  StaticRegexReplace: RAGGED,
+  StringNGrams: RAGGED,
+  StringSplit: RAGGED,
+  StringToHashBucketFast: RAGGED,
+  NonMaxSuppressionV3: COUNT,
+  NonMaxSuppressionV4: COUNT,
+  NonMaxSuppressionV5: COUNT,
+  Unique: COUNT,
+  CropAndResize: AUGMENT,
+  Draw: AUGMENT,
+  FlipLeftRight: 'use tf.reverse along the width',
+  RotateWithOffset: AUGMENT,
+  Transform: AUGMENT,
+  Dilation2D: MORPHOLOGY,
+  Dilation2DBackpropFilter: MORPHOLOGY,
+  Dilation2DBackpropInput: MORPHOLOGY,
+  AvgPoolGrad: REPLACED,
+  EluGrad: REPLACED,
+  MaxPoolGrad: REPLACED,
+  ResizeBilinearGrad: REPLACED,
+  ResizeNearestNeighborGrad: REPLACED,
+  Bincount: 'sum tf.oneHot over the values instead',
+  DenseBincount: 'sum tf.oneHot over the values instead',
+  BitwiseAnd: 'integers are counted with here, not taken for bits',
+  Diag: 'multiply with tf.eye instead',
+  LRN: 'write it with tf.avgPool over the channels',
+  LRNGrad: 'write it with tf.avgPool over the channels',
+  MaxPoolWithArgmax: 'use tf.maxPool',
+  Multinomial: 'it draws random numbers; draw them outside and pass them as an argument',
+  SearchSorted: 'sum comparisons with the sorted values instead',
+  TensorScatterUpdate: 'use tf.where with a mask, or tf.scatterND',
+};
