@@ -12,8 +12,8 @@ export interface WidgetOptions {
   readonly state?: Readonly<State>;
 }
 
-/** Version of the anywidget front end whose models these are; it must be installed in Jupyter. */
-const ANYWIDGET = '~0.9.0';
+/** Versions of the anywidget front end that will do; one must be installed in Jupyter. */
+const ANYWIDGET = '*';
 
 /** A widget on the page, with values shared both ways (anywidget's protocol over a comm). */
 export class Widget {
