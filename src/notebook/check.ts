@@ -1,13 +1,7 @@
 import { GibbsError } from '../core/errors.ts';
 import type { Cell, Notebook } from './document.ts';
 import { formatNotebook } from './format.ts';
-import {
-  FRESHNESS_PARTS,
-  freshnessOf,
-  namedData,
-  notebookRoot,
-  recordedFreshness,
-} from './freshness.ts';
+import { changes, freshnessOf, notebookRoot, recordedFreshness } from './freshness.ts';
 import { INJECTED_TAG, normaliseNotebook } from './normalise.ts';
 import { parseNotebook, readNotebookText } from './read.ts';
 
@@ -109,21 +103,14 @@ function failed(notebook: Notebook): Problem[] {
   return [];
 }
 
-function stale(notebook: Notebook, path: string): Problem[] {
-  if (!notebook.cells.some((c) => c.cell_type === 'code')) return [];
-  const recorded = recordedFreshness(notebook);
+function stale(normal: Notebook, path: string): Problem[] {
+  if (!normal.cells.some((c) => c.cell_type === 'code')) return [];
+  const recorded = recordedFreshness(normal);
   if (!recorded) {
     const message = 'never run to its end: run `gibbs notebook run` on it';
     return [{ kind: 'stale', message }];
   }
-  const now = freshnessOf(notebook, path);
-  const why: Record<(typeof FRESHNESS_PARTS)[number], string> = {
-    cells: 'its cells were edited',
-    sources: 'source files it loads have changed',
-    data: `its data have changed (${namedData(notebook).join(', ')})`,
-    lockfile: 'package-lock.json has changed',
-  };
-  const reasons = FRESHNESS_PARTS.filter((part) => recorded[part] !== now[part]).map((p) => why[p]);
+  const reasons = changes(recorded, freshnessOf(normal, path));
   if (reasons.length === 0) return [];
   const message = `since its last run ${reasons.join(', ')}: run \`gibbs notebook run\` on it`;
   return [{ kind: 'stale', message }];

@@ -4,20 +4,20 @@ import { dirname, join, resolve } from 'node:path';
 import { isObject, type JsonObject, type Notebook, tagsOf } from './document.ts';
 import { reachedSources } from './sources.ts';
 
-/** What the outputs of a notebook depend on, each as the first 16 hex digits of a SHA-256. */
+/** Files by path relative to the root, each with the first hex digits of its SHA-256 or `absent`. */
+export type FileHashes = Readonly<Record<string, string>>;
+
+/** What the outputs of a notebook depend on. */
 export interface Freshness {
-  /** Types, tags and sources of its cells. */
+  /** First 16 hex digits of the SHA-256 of the types, tags and sources of its cells. */
   readonly cells: string;
-  /** The source files it loads, by path and content. */
-  readonly sources: string;
+  /** The source files it loads. */
+  readonly sources: FileHashes;
   /** The data files named in its metadata, `gibbs.data`. */
-  readonly data: string;
+  readonly data: FileHashes;
   /** package-lock.json: the versions of everything else. */
   readonly lockfile: string;
 }
-
-/** The parts in the order in which a stale notebook is explained. */
-export const FRESHNESS_PARTS = ['cells', 'sources', 'data', 'lockfile'] as const;
 
 /**
  * The folder that a notebook belongs to: the nearest at or above it with Gibbs' sources, else with a
@@ -42,7 +42,7 @@ export function freshnessOf(notebook: Notebook, path: string): Freshness {
     cells: digest(notebook.cells.map((c) => [c.cell_type, c.source, ...tagsOf(c)])),
     sources: files(notebookSources(notebook, path), root),
     data: files(namedData(notebook), root),
-    lockfile: files(['package-lock.json'], root),
+    lockfile: hashOf(join(root, 'package-lock.json')),
   };
 }
 
@@ -64,8 +64,28 @@ export function recordedFreshness(notebook: Notebook): Freshness | undefined {
   const gibbs = notebook.metadata['gibbs'];
   const recorded = isObject(gibbs) ? gibbs['fresh'] : undefined;
   if (!isObject(recorded)) return undefined;
-  const whole = FRESHNESS_PARTS.every((part) => typeof recorded[part] === 'string');
-  return whole ? (recorded as unknown as Freshness) : undefined;
+  const { cells, lockfile, sources, data } = recorded;
+  if (typeof cells !== 'string' || typeof lockfile !== 'string') return undefined;
+  if (!isObject(sources) || !isObject(data)) return undefined;
+  return recorded as unknown as Freshness;
+}
+
+/** Why outputs made of `before` are not those of `now`, in words; empty when they are. */
+export function changes(before: Freshness, now: Freshness): string[] {
+  return [
+    ...(before.cells === now.cells ? [] : ['its cells were edited']),
+    ...changedFiles('source files it loads', before.sources, now.sources),
+    ...changedFiles('its data', before.data, now.data),
+    ...(before.lockfile === now.lockfile ? [] : ['package-lock.json has changed']),
+  ];
+}
+
+function changedFiles(what: string, before: FileHashes, now: FileHashes): string[] {
+  const paths = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  const changed = paths.filter((path) => before[path] !== now[path]);
+  if (changed.length === 0) return [];
+  const more = changed.length > 3 ? ` and ${changed.length - 3} more` : '';
+  return [`${what} have changed (${changed.slice(0, 3).join(', ')}${more})`];
 }
 
 export function withFreshness(notebook: Notebook, fresh: Freshness): Notebook {
@@ -74,19 +94,19 @@ export function withFreshness(notebook: Notebook, fresh: Freshness): Notebook {
   return { ...notebook, metadata: { ...notebook.metadata, gibbs } };
 }
 
-function files(paths: readonly string[], root: string): string {
-  return digest(
-    paths.map((path) => {
-      const file = join(root, path);
-      const there = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
-      return [
-        path,
-        there ? createHash('sha256').update(readFileSync(file)).digest('hex') : 'absent',
-      ];
-    }),
-  );
+function files(paths: readonly string[], root: string): FileHashes {
+  return Object.fromEntries(paths.map((path) => [path, hashOf(join(root, path))]));
+}
+
+function hashOf(file: string): string {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return 'absent';
+  return sha256(readFileSync(file)).slice(0, 10);
 }
 
 function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+  return sha256(JSON.stringify(value)).slice(0, 16);
+}
+
+function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -44,7 +44,10 @@ describe('gibbs notebook check', () => {
   it.each([
     ['cells were edited', () => edit((f) => f.cells[1].source.push('\na + 1'))],
     ['cells were edited', () => edit((f) => f.cells[0].source.splice(0, 1, '# An essay'))],
-    ['source files it loads', () => writeFileSync(join(folder, 'util.ts'), 'export const a = 2;')],
+    [
+      'source files it loads have changed (util.ts)',
+      () => writeFileSync(join(folder, 'util.ts'), 'export const a = 2;'),
+    ],
     ['data have changed (points.csv)', () => writeFileSync(join(folder, 'points.csv'), '1,3')],
     ['package-lock.json', () => writeFileSync(join(folder, 'package-lock.json'), '{"version": 2}')],
   ])('says that it is stale because %s', async (why, change) => {
