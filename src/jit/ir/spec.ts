@@ -3,7 +3,6 @@ import { sameShape, sizeOf } from '../../core/host-tensor.ts';
 import {
   ARITHMETIC,
   COMPARISON,
-  type ConvAttrs,
   FLOAT_UNARY,
   LOGICAL,
   type Node,
@@ -12,10 +11,22 @@ import {
   type OpAttrs,
   REDUCTION,
 } from './ops.ts';
+import {
+  broadcastShapes,
+  convSize,
+  type Dims,
+  Malformed,
+  matmulShape,
+  need,
+  needAxis,
+  needFloat,
+  needImages,
+  needIndices,
+  type Operand,
+  reducedShape,
+} from './shapes.ts';
 
-/** What a rule needs to know of an operand. */
-export type Operand = Pick<Node, 'shape' | 'dtype'>;
-type Dims = readonly number[];
+export { broadcastShapes, convSize, Malformed, reducedShape };
 
 export interface Spec<K extends Op> {
   /** Number of operands; -1 for any number above zero. */
@@ -24,44 +35,6 @@ export interface Spec<K extends Op> {
   infer(inputs: readonly Operand[], attrs: OpAttrs[K]): Operand;
   /** Floating-point operations of one execution; default: one per result element. */
   flops?(inputs: readonly Operand[], result: Operand): number;
-}
-
-/** An ill-typed node: a fault of whoever built it. */
-export class Malformed extends Error {}
-
-function need(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Malformed(message);
-}
-
-function needAxis(axis: number, shape: Dims): void {
-  need(axis >= 0 && axis < shape.length, `axis ${axis} of shape [${shape}]`);
-}
-
-const needFloat = (...operands: readonly Operand[]) => {
-  for (const { dtype } of operands) need(dtype === 'float32', `operand is ${dtype}`);
-};
-
-export function broadcastShapes(a: Dims, b: Dims): Dims {
-  const rank = Math.max(a.length, b.length);
-  const out = new Array<number>(rank);
-  for (let i = 0; i < rank; i++) {
-    const p = a[a.length - rank + i] ?? 1;
-    const q = b[b.length - rank + i] ?? 1;
-    need(p === q || p === 1 || q === 1, `shapes [${a}] and [${b}] do not broadcast`);
-    out[i] = p === 1 ? q : p;
-  }
-  return out;
-}
-
-export function reducedShape(shape: Dims, axes: Dims, keepDims: boolean): Dims {
-  const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
-  return keepDims ? kept : kept.filter((_, i) => !axes.includes(i));
-}
-
-/** Spatial size after a convolution along one axis. */
-export function convSize(size: number, kernel: number, a: ConvAttrs, axis: 0 | 1): number {
-  const padded = size + a.pads[axis] + a.pads[axis + 2];
-  return Math.floor((padded - a.dilations[axis] * (kernel - 1) - 1) / a.strides[axis]) + 1;
 }
 
 const unary = (dtype?: DType): Spec<never> => ({
@@ -121,31 +94,11 @@ const topk = (indices: boolean) => ({
   },
 });
 
-function matmulShape(a: Dims, b: Dims, transA: boolean, transB: boolean): Dims {
-  need(a.length >= 2 && b.length >= 2, `matmul of [${a}] and [${b}]`);
-  const [m, ka] = transA ? [a.at(-1)!, a.at(-2)!] : [a.at(-2)!, a.at(-1)!];
-  const [kb, n] = transB ? [b.at(-1)!, b.at(-2)!] : [b.at(-2)!, b.at(-1)!];
-  need(ka === kb, `matmul of [${a}]${transA ? 'ᵀ' : ''} and [${b}]${transB ? 'ᵀ' : ''}`);
-  return [...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), m, n];
-}
-
 const matmulFlops = (a: Operand, transA: boolean, result: Operand) =>
   2 * sizeOf(result.shape) * (transA ? a.shape.at(-2)! : a.shape.at(-1)!);
 
-function needImages(a: Operand, b: Operand): void {
-  need(a.shape.length === 4 && b.shape.length === 4, `images of [${a.shape}] and [${b.shape}]`);
-  needFloat(a, b);
-}
-
 /** Multiply-adds of a convolution, from whichever operands hold output and weight. */
 const convFlops = (out: Dims, weight: Dims) => 2 * sizeOf(out) * sizeOf(weight.slice(1));
-
-/** Rows of at most as many coordinates as the indexed shape has axes. */
-function needIndices(i: Operand, indexed: Dims): void {
-  need(i.dtype === 'int32', `indices are ${i.dtype}`);
-  const depth = i.shape.at(-1);
-  need(depth !== undefined && depth <= indexed.length, `indices [${i.shape}] into [${indexed}]`);
-}
 
 const each = <const N extends readonly Op[]>(names: N, spec: Spec<never>) =>
   Object.fromEntries(names.map((n) => [n, spec])) as unknown as { [K in N[number]]: Spec<K> };
