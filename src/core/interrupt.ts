@@ -1,13 +1,14 @@
 import { InterruptedError } from './errors.ts';
 
 /**
- * How a Stop reaches code that spends its time in native calls. The kernel shares two 32-bit words
- * with the thread that runs the cells, found through `globalThis[Symbol.for('gibbs.interrupt')]`:
+ * How a Stop reaches code that spends its time in native calls. The kernel shares 32-bit words with
+ * the thread that runs the cells, found through `globalThis[Symbol.for('gibbs.interrupt')]`:
  *
  * | word | meaning |
  * | --- | --- |
  * | 0 | 1 from the moment Stop is pressed until the cell has ended |
  * | 1 | number of native calls (or shielded sections) the thread is inside of |
+ * | 2 | when the thread last looked at word 0, `Date.now()` modulo 2³²; may be missing |
  *
  * V8 must not be stopped while a native call is on the stack (Node aborts), so the kernel waits
  * until word 1 is 0. Outside a kernel the array is absent and everything here is a property load.
@@ -16,6 +17,8 @@ export type InterruptWords = Int32Array;
 
 /** Index of the word that says that Stop was pressed. */
 export const INTERRUPT = 0;
+/** Index of the word that says when the code last asked, so that Stop knows that it will ask. */
+export const LAST_ASKED = 2;
 /** Index of the word that counts the native calls entered and not yet left. */
 export const NATIVE_DEPTH = 1;
 
@@ -33,7 +36,9 @@ export function installInterrupt(words: InterruptWords | undefined): void {
 /** True while Stop has been pressed and the cell has not ended yet. */
 export function isInterrupted(): boolean {
   const words = (globalThis as Host)[KEY];
-  return words !== undefined && Atomics.load(words, INTERRUPT) !== 0;
+  if (words === undefined) return false;
+  words[LAST_ASKED] = Date.now();
+  return Atomics.load(words, INTERRUPT) !== 0;
 }
 
 /**
@@ -54,6 +59,7 @@ export function enterNative(): void {
   // The depth rises before the flag is read, and the kernel sets the flag before it reads the
   // depth: whichever comes first, one of the two sees the other.
   Atomics.add(words, NATIVE_DEPTH, 1);
+  words[LAST_ASKED] = Date.now();
   if (Atomics.load(words, INTERRUPT) !== 0) {
     lower(words);
     throw new InterruptedError();

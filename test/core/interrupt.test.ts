@@ -4,6 +4,7 @@ import {
   enterNative,
   INTERRUPT,
   installInterrupt,
+  LAST_ASKED,
   leaveNative,
   NATIVE_DEPTH,
   runNative,
@@ -81,6 +82,17 @@ describe('the handshake between Stop and native calls', () => {
     });
     await expect(stopped).rejects.toThrow(InterruptedError);
     expect(words[NATIVE_DEPTH]).toBe(0);
+  });
+
+  it('leaves a note of when it asked, where there is room for one', () => {
+    const roomy = new Int32Array(new SharedArrayBuffer(12));
+    installInterrupt(roomy);
+    const before = Date.now() | 0;
+    throwIfInterrupted();
+    expect((roomy[LAST_ASKED] - before) | 0).toBeGreaterThanOrEqual(0);
+    roomy[LAST_ASKED] = 0;
+    runNative(() => 1);
+    expect((roomy[LAST_ASKED] - before) | 0).toBeGreaterThanOrEqual(0);
   });
 
   it('lets a shielded section finish', async () => {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -41,7 +42,10 @@ export function buildKernel(): string {
         typescript: { onlyRemoveTypeImports: true, rewriteImportExtensions: 'rewrite' },
       });
       if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
-      writeFileSync(target, code);
+      // Another test file may start a kernel at this moment.
+      const half = `${target}.${process.pid}`;
+      writeFileSync(half, code);
+      renameSync(half, target);
     }
   }
   return join(OUT, 'kernel', 'main.js');

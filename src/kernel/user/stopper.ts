@@ -20,6 +20,8 @@ const UNWIND = "globalThis[Symbol.for('gibbs.kernel.unwind')]()";
 
 /** How long a cell may take to end by itself once the flag is up, ms. */
 const GRACE = 20;
+/** The same for code that has asked for the flag within this time: it will ask again. */
+const COOPERATIVE_GRACE = 400;
 /** How long to look for JavaScript of the cell before taking it for one that waits, ms. */
 const WATCH = 40;
 
@@ -85,7 +87,7 @@ export class Stopper {
     try {
       this.#attach();
       for (let round = 0; this.#runs(cell); round++) {
-        const idle = await this.#grace(cell);
+        const idle = await this.#grace(cell, round);
         if (!this.#runs(cell)) break;
         if (!idle && (await this.#terminate(cell, round))) {
           this.#post({ t: 'terminated', cell });
@@ -108,12 +110,16 @@ export class Stopper {
    * Waits out native calls, then a moment for the cell to end by itself. True when the thread did
    * nothing at all in that moment: then there is no code to end.
    */
-  async #grace(cell: number): Promise<boolean> {
+  async #grace(cell: number, round: number): Promise<boolean> {
     const { eventLoopUtilization } = this.#worker.performance;
     const before = eventLoopUtilization();
-    let end = performance.now() + GRACE;
+    const sinceAsked = (Date.now() - Atomics.load(this.#words, WORDS.lastAsked)) | 0;
+    const asks = sinceAsked >= 0 && sinceAsked < COOPERATIVE_GRACE && round === 0;
+    let end = performance.now() + (asks ? COOPERATIVE_GRACE : GRACE);
     while (performance.now() < end && this.#runs(cell) && !this.#forced) {
-      if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) end = performance.now() + GRACE;
+      if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) {
+        end = Math.max(end, performance.now() + GRACE);
+      }
       await sleep(1);
     }
     return eventLoopUtilization(before).active < 0.01;

@@ -10,7 +10,12 @@ import { leaveCell } from './context.ts';
  */
 export function installUnwind(): void {
   const require = createRequire(import.meta.url);
-  const { clearAsyncIdStack } = require('internal/async_hooks') as { clearAsyncIdStack(): void };
+  let clearAsyncIdStack = (): void => undefined;
+  try {
+    ({ clearAsyncIdStack } = require('internal/async_hooks') as { clearAsyncIdStack(): void });
+  } catch {
+    // A Node without that stack.
+  }
   Object.defineProperty(globalThis, Symbol.for('gibbs.kernel.unwind'), {
     value: () => {
       leaveCell();

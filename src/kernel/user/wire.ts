@@ -88,18 +88,19 @@ export type FromUser =
       readonly end: number;
     };
 
-/** Shared words: the two of `core/interrupt.ts` and those by which a Stop sees what runs. */
+/** Shared words: the three of `core/interrupt.ts` and those by which a Stop sees what runs. */
 export const WORDS = {
   interrupt: 0,
   nativeDepth: 1,
+  lastAsked: 2,
   /** The cell that runs, 0 for none. */
-  running: 2,
+  running: 3,
   /** Above 0 while the thread writes a frame, which must not be cut. */
-  critical: 3,
+  critical: 4,
   /** 0: no reply yet; else its length in bytes + 1, or -1 for an error. */
-  input: 4,
+  input: 5,
   /** The question that the thread waits for synchronously. */
-  question: 5,
+  question: 6,
 } as const;
 export const WORD_COUNT = 8;
 

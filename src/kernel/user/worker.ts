@@ -25,7 +25,7 @@ const traces = new StackTraces();
 const inputBytes = new Uint8Array(input);
 const stdin = new Stdin(channel, words, inputBytes);
 
-installInterrupt(new Int32Array(shared, 0, 2));
+installInterrupt(new Int32Array(shared, 0, 3));
 installConsole(channel);
 installTimers();
 installStdin(stdin);

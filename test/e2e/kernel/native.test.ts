@@ -53,4 +53,21 @@ describe('Stop during native calls', { timeout: 120_000 }, () => {
       expect((await kernel.execute('String(mark)')).result).toBe("'Symbol(kept)'");
     });
   }
+
+  it('ends a training cell 50 times, each with its checkpoint', async () => {
+    await kernel.execute("import { runToy } from 'gibbs';");
+    for (const moment of moments) {
+      const run = kernel.begin(
+        "await runToy({ dataset: 'pinwheel', preset: 'paper', seed: 3, runs: './runs', onProgress: () => console.log('step') });",
+      );
+      await kernel.printed(run.id, 'step');
+      await new Promise((r) => setTimeout(r, moment));
+      await kernel.request('interrupt_request', {}, 'control');
+      const { error } = await run.done;
+      expect(error?.ename).toBe('InterruptedError');
+      expect(error?.evalue).toMatch(/checkpoint is kept/);
+    }
+    expect((await kernel.execute('process.pid')).result).toBe(pid);
+    expect((await kernel.execute('String(mark)')).result).toBe("'Symbol(kept)'");
+  });
 });
