@@ -104,7 +104,7 @@ const GRID_PRESETS = {
   // 512 particles cost a hundred times as much as 4, and small batches buy iterations.
   quick: {
     training: { steps: 4000, batch: 32, 'evaluation.every': 0, 'evaluation.gridSize': 64 },
-    particles: [1, 8, 32],
+    particles: [1, 4, 16],
   },
   paper: { training: { 'evaluation.every': 0 }, particles: [1, 32, 512] },
 } as const satisfies Record<string, { training: Overrides; particles: readonly number[] }>;
