@@ -148,6 +148,29 @@ describe('figure 1', () => {
     expect(details.runs[0].metrics).toHaveProperty('gridKl');
   });
 
+  it('is drawn from published parameters, the same bytes each time', async () => {
+    const draw = (out: string) => gibbs(['figure', '1', '--out', join(root, out)]);
+    expect(await draw('published')).toMatchObject({ code: 0 });
+    await draw('published-again');
+    for (const type of ['svg', 'png', 'json']) {
+      const [a, b] = ['published', 'published-again'].map((out) =>
+        readFileSync(join(root, out, `fig1-toy-comparison.${type}`)),
+      );
+      expect({ type, same: a.equals(b) }).toEqual({ type, same: true });
+    }
+    const details = JSON.parse(
+      readFileSync(join(root, 'published', 'fig1-toy-comparison.json'), 'utf8'),
+    );
+    const ddaebm = details.runs.find(
+      (run: { model: string; dataset: string }) =>
+        run.model === 'ddaebm' && run.dataset === '25gaussians',
+    );
+    expect(ddaebm).toMatchObject({ from: 'checkpoint', metrics: { modesCovered: 25, modes: 25 } });
+    const mixed = await gibbs(['figure', '1', '--from-checkpoints', '--preset', 'quick']);
+    expect(mixed).toMatchObject({ code: 2 });
+    expect(mixed.stderr).toMatch(/does not go with --preset/);
+  });
+
   it('names the model whose training failed, in one line', async () => {
     const { code, stderr } = await gibbs([
       ...[
