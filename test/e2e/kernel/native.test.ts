@@ -58,7 +58,7 @@ describe('Stop during native calls', { timeout: 120_000 }, () => {
     await kernel.execute("import { runToy } from 'gibbs';");
     for (const moment of moments) {
       const run = kernel.begin(
-        "await runToy({ dataset: 'pinwheel', preset: 'paper', seed: 3, runs: './runs', onProgress: () => console.log('step') });",
+        "await runToy({ dataset: 'pinwheel', preset: 'paper', seed: 3, runs: './runs', onProgress: ({ phase }) => phase === 'train' && console.log('step') });",
       );
       await kernel.printed(run.id, 'step');
       await new Promise((r) => setTimeout(r, moment));
