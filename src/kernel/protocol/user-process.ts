@@ -111,7 +111,12 @@ export class UserProcess {
         ready();
       } else handlers.onFrame(message, rest);
     });
-    frames.on('data', (chunk: Buffer) => reader.push(chunk));
+    frames.on('data', (chunk: Buffer) => {
+      reader.push(chunk);
+      // One chunk a turn: a flood of output must not hold up control and heartbeat.
+      frames.pause();
+      setImmediate(() => frames.resume());
+    });
     frames.on('error', () => undefined);
     this.#child.on('message', (message: { t: string; why: string }) => {
       if (message.t === 'died') this.#why = message.why;
