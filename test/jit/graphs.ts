@@ -22,7 +22,7 @@ import { floats } from './sample.ts';
 
 export type Program = readonly number[];
 
-export const programs = fc.array(fc.nat(1e6), { minLength: 6, maxLength: 120 });
+export const programs = fc.array(fc.nat(1e6), { minLength: 6, maxLength: 400, size: 'max' });
 
 /** Functions that are smooth and bounded enough to compare after several in a row. */
 const UNARY = ([...FLOAT_UNARY, ...NUMERIC_UNARY] as const).filter((op) =>
@@ -136,7 +136,7 @@ const INSTRUCTIONS: readonly Instruction[] = [
   ({ b, r, any }) => {
     const x = any();
     const perm = b.shape(x).map((_, i) => i);
-    if (perm.length > 1) perm.push(...perm.splice(r.below(perm.length), 1));
+    for (let i = perm.length - 1; i > 0; i--) perm.push(...perm.splice(r.below(i + 1), 1));
     return b.add('transpose', [x], { perm });
   },
   ({ b, r, any }) => {
@@ -190,11 +190,41 @@ const INSTRUCTIONS: readonly Instruction[] = [
     return r.below(2) === 0 ? b.add('add', [product, mateOf(b, product)], {}) : product;
   },
   (s) => constant(s),
+  // Pieces of one value side by side, with gaps, overlaps and repetitions.
+  ({ b, r, any }) => {
+    const x = any();
+    const shape = b.shape(x);
+    const axis = r.below(Math.max(1, shape.length));
+    if ((shape[axis] ?? 0) < 2) return b.add('neg', [x], {});
+    const pieces = Array.from({ length: 2 + r.below(2) }, () => {
+      const at = r.below(shape[axis]);
+      const length = 1 + r.below(shape[axis] - at);
+      return b.add('slice', [x], {
+        begin: shape.map((_, i) => (i === axis ? at : 0)),
+        size: shape.map((d, i) => (i === axis ? length : d)),
+        strides: shape.map(() => 1),
+      });
+    });
+    return b.add('concat', pieces, { axis });
+  },
 ];
 
 /** Something that may be folded into a product as its addend. */
 const mateOf = (b: GraphBuilder, product: number) =>
   b.add('sum', [product], { axes: [0], keepDims: false });
+
+/** The instructions that only move data. */
+const MOVES = [6, 7, 7, 7, 8, 9, 9, 10, 11, 14].map((i) => INSTRUCTIONS[i]);
+
+/** Two or three moves of the same data, one after another: what rules merge. */
+function moveTwice(s: Build): number {
+  let id = s.any();
+  for (let n = 2 + s.r.below(2); n > 0; n--) {
+    const last = id;
+    id = s.r.pick(MOVES)({ ...s, any: () => last });
+  }
+  return id;
+}
 
 const MOST_ELEMENTS = 400;
 
@@ -205,15 +235,17 @@ export function buildGraph(program: Program): Graph {
     b.input([2, 3], 'float32'),
     b.input([3], 'float32'),
     b.input([2, 1, 3], 'float32'),
+    b.input([5, 4], 'float32'),
+    b.input([2, 3, 4], 'float32'),
   ];
   const any = () => nodes[nodes.length - 1 - r.below(Math.min(6, nodes.length))];
   while (!r.done) {
-    const id = r.pick(INSTRUCTIONS)({ b, r, any });
+    const s = { b, r, any };
+    const id = r.below(3) === 0 ? moveTwice(s) : r.pick(INSTRUCTIONS)(s);
     // tanh keeps magnitudes and with them rounding errors small.
     if (sizeOf(b.shape(id)) <= MOST_ELEMENTS) nodes.push(b.add('tanh', [id], {}), id);
   }
-  const last = nodes[nodes.length - 1];
-  return b.finish([last, nodes[nodes.length - 2], ...nodes.slice(-8, -6)]);
+  return b.finish(nodes.slice(-6));
 }
 
 /** The outputs of a graph, run as it stands. */
@@ -232,4 +264,6 @@ export const graphInputs = (): HostTensor[] => [
   floats([2, 3], 'real', 1),
   floats([3], 'real', 2),
   floats([2, 1, 3], 'real', 3),
+  floats([5, 4], 'real', 4),
+  floats([2, 3, 4], 'real', 5),
 ];
