@@ -30,7 +30,8 @@ export function toyTable({ panels }: ToyFigureData): ToyTableRow[] {
 export interface ToyClaim {
   readonly claim: string;
   readonly found: string;
-  readonly holds: boolean;
+  /** Undefined where a model that the claim is about was not trained. */
+  readonly holds: boolean | undefined;
 }
 
 /** The claims of the paper about a figure, judged by the numbers of its panels. */
@@ -77,7 +78,9 @@ class Finder {
   }
 
   covers(claim: string, id: string): ToyClaim {
-    const { modes = 0, modesCovered = 0 } = this.at(id, '25gaussians')?.metrics ?? {};
+    const panel = this.at(id, '25gaussians');
+    if (!panel) return untrained(claim, [id]);
+    const { modes = 0, modesCovered = 0 } = panel.metrics;
     return {
       claim,
       found: `${modesCovered} of ${modes}, by 1000 samples`,
@@ -99,14 +102,16 @@ class Finder {
     };
     const list = [id, ...others];
     const shown = list.map((name) => `${title(name)} ${format(measure, value(name))}`);
-    const than = others.length === 1 ? title(others[0]) : `that of ${others.map(title).join(', ')}`;
+    const than =
+      others.length === 1
+        ? `${title(others[0])}’s`
+        : `those of ${others.map((name) => title(name)).join(', ')}`;
     const verb = measure === 'mmd' ? 'are' : 'is';
+    const claim = `${dataset}: ${title(id)}’s ${MEASURES[measure]} ${verb} nearer to the data than ${than}`;
+    const missing = list.filter((name) => !this.at(name, dataset));
+    if (missing.length > 0) return untrained(claim, missing);
     return {
-      claim:
-        `${dataset}: ${title(id)}’s ${MEASURES[measure]} ${verb} nearer to the data than ${than}’s`.replace(
-          /(that of .*)’s$/,
-          '$1',
-        ),
+      claim,
       found: `${measure === 'gridKl' ? 'KL' : 'MMD²'}: ${shown.join(', ')}`,
       holds: others.every((name) => value(id) < value(name)),
     };
@@ -115,6 +120,8 @@ class Finder {
   tighter(claim: string, id: string, than: string): ToyClaim {
     const share = (name: string) => this.at(name, '25gaussians')?.metrics.shareWithin4Sigma;
     const [a, b] = [share(id), share(than)];
+    const missing = [id, than].filter((name) => share(name) === undefined);
+    if (missing.length > 0) return untrained(claim, missing);
     return {
       claim,
       found: `within 4σ: ${percent(a)} against ${percent(b)}`,
@@ -125,12 +132,17 @@ class Finder {
   temperature(claim: string): ToyClaim {
     const scaled = this.at('drl', '25gaussians')?.metrics.gridKl;
     const raw = this.at('drl', '25gaussians', 100)?.metrics.gridKl;
+    if (scaled === undefined || raw === undefined) return untrained(claim, ['drl']);
     return {
       claim,
-      found: `KL ${raw?.toFixed(2) ?? '–'} as trained, ${scaled?.toFixed(2) ?? '–'} scaled`,
-      holds: scaled !== undefined && raw !== undefined && scaled < raw,
+      found: `KL ${raw.toFixed(2)} as trained, ${scaled.toFixed(2)} scaled`,
+      holds: scaled < raw,
     };
   }
+}
+
+function untrained(claim: string, missing: readonly string[]): ToyClaim {
+  return { claim, found: `not trained: ${missing.join(', ')}`, holds: undefined };
 }
 
 function nameOf({ title, subtitle }: ToyPanel['model']): string {

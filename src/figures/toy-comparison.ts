@@ -89,6 +89,7 @@ function column({ model, ...panel }: ComparedModel): ComparisonColumn {
 }
 
 function caption(rows: ComparisonFigure['rows'], models: readonly ComparedModel[]): string {
+  if (models.length === 0) return 'None of these models has been trained.';
   const datasets = [...new Set(models.map((model) => model.dataset))];
   const run = datasets.map((dataset) => {
     const own = models.filter((model) => model.dataset === dataset);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, DataError } from '../../core/errors.ts';
 import type { ToyFigureData } from '../../experiments/toy-figure.ts';
 import type { ToyPlan } from '../../experiments/toy-plans.ts';
 import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
@@ -74,7 +74,12 @@ async function fromCheckpoints(plan: ToyPlan, args: Arguments): Promise<ToyFigur
   }
   const { missing, found } = missingCheckpoints(plan);
   if (!args.flag('from-checkpoints') && (training.length > 0 || found === 0)) return undefined;
-  if (found > 0 && missing.length > 0) {
+  if (found === 0) {
+    throw new DataError(
+      `figure ${plan.number}: no checkpoint of ${missing.join(', ')} in data/checkpoints; --preset quick trains the models`,
+    );
+  }
+  if (missing.length > 0) {
     process.stderr.write(
       `note: no checkpoint of ${missing.join(', ')}; --preset quick trains it\n`,
     );
