@@ -44,7 +44,7 @@ export interface ToyFigureData {
 }
 
 /** Finer than the models' grid: the modes of 25 Gaussians are half as wide as its cells. */
-const DATA_GRID = 240;
+const DATA_GRID = 160;
 const LIMIT = 4;
 
 /** The options of the run of one model of a figure. */
