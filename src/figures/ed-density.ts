@@ -99,6 +99,7 @@ export function edDensityFigure(result: EdComparisonPicture): Spec {
     columns: panels.length,
     panels,
     limit: evaluation.limit,
+    side: 155,
   });
 }
 
@@ -129,7 +130,7 @@ export function edGridFigure(result: EdGridPicture): Spec {
       ...(i % counts.length === 0 && {
         rowTitle: `√t = ${cell.noiseScale}, w = ${cell.stabiliser}`,
       }),
-      note: numbers ? `${numbers.modesFound} modes, KL ${short(numbers.gridKl)} nat` : 'diverged',
+      note: numbers ? `KL ${short(numbers.gridKl)} nat` : 'diverged',
     };
   });
   return densityPictures({
@@ -138,7 +139,7 @@ export function edGridFigure(result: EdGridPicture): Spec {
     columns: counts.length,
     panels,
     limit: evaluation.limit,
-    side: 150,
+    side: 84,
   });
 }
 

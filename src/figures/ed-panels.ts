@@ -1,6 +1,9 @@
+import { deflateSync } from 'node:zlib';
+import { ShapeError } from '../core/errors.ts';
 import type { Spec } from './density-panels.ts';
 import { wrapText } from './font.ts';
-import { densityPicture } from './heat-map.ts';
+import { cellMasses, viridis } from './heat-map.ts';
+import { encodeIndexedPng } from './png.ts';
 import { INK, MUTED, THEME } from './theme.ts';
 
 /** One density in the plane. */
@@ -67,7 +70,7 @@ function picture(panel: DensityPanel, limit: number, side: number): Spec {
   const x = { field: 'x', type: 'quantitative', scale, axis: axis(note, false) };
   const y = { field: 'y', type: 'quantitative', scale, axis: axis(rowTitle, true) };
   const values =
-    logDensity === undefined ? [] : [{ x: 0, y: 0, url: densityPicture(logDensity, size) }];
+    logDensity === undefined ? [] : [{ x: 0, y: 0, url: smallPicture(logDensity, size) }];
   return {
     width: side,
     height: side,
@@ -76,4 +79,24 @@ function picture(panel: DensityPanel, limit: number, side: number): Spec {
     mark: { type: 'image', width: reach, height: reach, clip: true, aria: false },
     encoding: { x, y, url: { field: 'url', type: 'nominal' } },
   };
+}
+
+/**
+ * A density in viridis, from zero to its own maximum, one pixel per cell, y upwards, compressed: a
+ * notebook holds many of them.
+ * @throws ShapeError when the values do not fill the square.
+ */
+function smallPicture(logDensity: ArrayLike<number>, size: number): string {
+  if (logDensity.length !== size * size) {
+    throw new ShapeError(
+      `densityPictures: ${logDensity.length} values do not fill a ${size} by ${size} grid`,
+    );
+  }
+  const mass = cellMasses(logDensity);
+  const top = mass.reduce((a, b) => Math.max(a, b), 0);
+  const at = (i: number) => (size - 1 - Math.floor(i / size)) * size + (i % size);
+  const indices = Uint8Array.from(mass, (_, i) => Math.round((255 * mass[at(i)]) / top));
+  const compress = (rows: Uint8Array) => deflateSync(rows, { level: 9 });
+  const png = encodeIndexedPng(size, size, indices, viridis(), compress);
+  return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
 }

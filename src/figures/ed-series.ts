@@ -2,16 +2,22 @@ import type { Spec } from './density-panels.ts';
 import { wrapText } from './font.ts';
 import { MUTED, THEME } from './theme.ts';
 
-/** A noisy quantity over iterations: every value is drawn and joined by straight lines. */
+/** A quantity that need not be smooth: every value is drawn and joined by straight lines. */
 export interface Series {
   readonly name: string;
   readonly colour: string;
   readonly x: readonly number[];
   readonly y: readonly number[];
+  /** Length of dash and gap in pixels; a solid line by default. */
+  readonly dash?: readonly [number, number];
+  /** Of the line in pixels; default 1.3. */
+  readonly width?: number;
 }
 
 export interface SeriesPanel {
   readonly title: string;
+  /** Default: those of the figure. */
+  readonly series?: readonly Series[];
   /** What leaves it is clipped. */
   readonly domain: readonly [number, number];
   readonly ticks: readonly number[];
@@ -24,6 +30,10 @@ export interface SeriesFigure {
   /** The lines under the title. */
   readonly caption: string;
   readonly xTitle: string;
+  /** Default: from 0 to the largest x. */
+  readonly xDomain?: readonly [number, number];
+  /** Where the first panel names the lines. Default `right`. */
+  readonly key?: 'right' | 'centre';
   readonly series: readonly Series[];
   /** The same series on several scales, next to each other; the first panel names the lines. */
   readonly panels: readonly SeriesPanel[];
@@ -37,32 +47,34 @@ const GAP = 62;
 const POWER =
   "'10' + ['⁻⁶','⁻⁵','⁻⁴','⁻³','⁻²','⁻¹','⁰','¹','²'][round(log(datum.value) / LN10) + 6]";
 
-/** Noisy series over iterations, on one or more scales. */
-export function seriesFigure({ title, caption, xTitle, series, panels }: SeriesFigure): Spec {
+/** Series that need not be smooth, in one or more panels with the same x. */
+export function seriesFigure(figure: SeriesFigure): Spec {
+  const { title, caption, xTitle, series, panels } = figure;
   const width = panels.length * (WIDTH + GAP) - GAP;
   const last = Math.max(...series.flatMap(({ x }) => x));
   const x = {
     field: 'x',
     type: 'quantitative',
-    scale: { domain: [0, last], nice: false },
-    axis: { title: xTitle, titleColor: MUTED, tickCount: 5, format: '~r' },
+    scale: { domain: figure.xDomain ?? [0, last], nice: false },
+    axis: { title: xTitle, titleColor: MUTED, tickCount: 6, format: '~r' },
   };
   const lines = (panel: SeriesPanel): Spec[] =>
-    series.map(({ colour, ...line }) => ({
+    (panel.series ?? series).map((line) => ({
       data: { values: table(line, panel), format: CSV },
-      mark: { type: 'line', clip: true, color: colour, strokeWidth: 1.3 },
+      mark: {
+        type: 'line',
+        clip: true,
+        color: line.colour,
+        strokeWidth: line.width ?? 1.3,
+        ...(line.dash && { strokeDash: line.dash }),
+      },
     }));
+  const centred = figure.key === 'centre';
+  const text = { type: 'text', baseline: 'middle', fontSize: 11 };
   const key = series.map(({ name, colour }, i) => ({
     data: { values: [{}] },
-    mark: {
-      type: 'text',
-      align: 'right',
-      baseline: 'middle',
-      fontSize: 11,
-      text: name,
-      color: colour,
-    },
-    encoding: { x: { value: WIDTH - 9 }, y: { value: 13 + 15 * i } },
+    mark: { ...text, align: centred ? 'center' : 'right', text: name, color: colour },
+    encoding: { x: { value: centred ? WIDTH / 2 : WIDTH - 9 }, y: { value: 13 + 15 * i } },
   }));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',

@@ -1,5 +1,6 @@
 import type { Spec } from './density-panels.ts';
-import { derivationPanels, HUES } from './derivation-panels.ts';
+import { HUES } from './derivation-panels.ts';
+import { seriesFigure } from './ed-series.ts';
 
 /** What the figure needs of the result of one seed. */
 export interface EdStabilisationPicture {
@@ -23,42 +24,42 @@ const COLOURS = [HUES.quiet, HUES.warm, HUES.model, HUES.green] as const;
 export function edStabilisationFigure(results: readonly EdStabilisationPicture[]): Spec {
   const [first, ...others] = results;
   const { config, x } = first;
-  const truth = { x, y: x.map((v) => v ** 2 / 2), colour: HUES.data, dash: [5, 4] as const };
-  const frame = {
-    x: { title: 'x', domain: [-3, 3] as const },
-    y: { title: 'U − min U', domain: [-0.1, 3] as const },
-    height: 250,
+  const truth = {
+    name: 'truth',
+    colour: HUES.data,
+    x,
+    y: x.map((v) => v ** 2 / 2),
+    dash: [5, 4] as const,
   };
-  const colour = (i: number) => COLOURS[i % COLOURS.length];
-  const entries = first.runs.map(({ stabiliser }, i) => ({
-    text: `w = ${stabiliser}`,
-    colour: colour(i),
-  }));
-  return derivationPanels({
+  const lines = ({ runs }: EdStabilisationPicture) =>
+    runs.map(({ stabiliser, energy }, i) => ({
+      name: `w = ${stabiliser}`,
+      colour: COLOURS[i % COLOURS.length],
+      x,
+      y: energy,
+      width: 1.7,
+    }));
+  const frame = { domain: [-0.1, 3], ticks: [0, 0.5, 1, 1.5, 2, 2.5, 3] } as const;
+  const rest = others.flatMap(lines).map((line) => ({ ...line, width: 1.2 }));
+  return seriesFigure({
     title: 'The stabiliser w decides how steep the learned energy is',
     caption:
       `N(0, 1), ${config.points} points, a network 1 → 2 → 2 → 1, energy discrepancy with ` +
       `t = ${config.variance} and M = ${config.particles}, ${config.steps} iterations on all points. ` +
       'Dashed: the true energy x²/2.',
+    xTitle: 'x',
+    xDomain: [-3, 3],
+    key: 'centre',
+    series: [...lines(first), truth],
     panels: [
-      {
-        title: `Seed ${first.seed}`,
-        ...frame,
-        curves: [...first.runs.map((r, i) => ({ x, y: r.energy, colour: colour(i) })), truth],
-        key: { corner: 'top-centre', entries: [{ text: 'truth', colour: HUES.data }, ...entries] },
-      },
+      { title: `Seed ${first.seed}`, yTitle: 'U − min U', ...frame },
       ...(others.length === 0
         ? []
         : [
             {
               title: `Seed${others.length > 1 ? 's' : ''} ${others.map(({ seed }) => seed).join(', ')}`,
+              series: [...rest, truth],
               ...frame,
-              curves: [
-                ...others.flatMap(({ runs }) =>
-                  runs.map((r, i) => ({ x, y: r.energy, colour: colour(i), width: 1.1 })),
-                ),
-                truth,
-              ],
             },
           ]),
     ],
