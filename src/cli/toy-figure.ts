@@ -142,7 +142,10 @@ async function aloneSpec(data: ToyFigureData, preset: string | undefined): Promi
       logDensity: panel.logDensity ?? [],
       gridSize: panel.config.evaluation.gridSize,
     })),
-    settingOf(data.panels[0], preset),
+    {
+      ...settingOf(data.panels[0], preset),
+      energyRates: data.panels.map((panel) => (panel.config as ToyConfig).optimizer.energyRate),
+    },
   );
   return { ...description, spec: densityPanels(description) };
 }
@@ -150,8 +153,8 @@ async function aloneSpec(data: ToyFigureData, preset: string | undefined): Promi
 function settingOf({ config, seed, steps }: ToyPanel, preset: string | undefined) {
   const { diffusion, optimizer, batch } = config as ToyConfig;
   const { T, betaMin, betaMax } = diffusion;
-  const { energyRate, generatorRate, schedule } = optimizer;
-  return { preset, T, betaMin, betaMax, steps, batch, energyRate, generatorRate, schedule, seed };
+  const { generatorRate, schedule } = optimizer;
+  return { preset, T, betaMin, betaMax, steps, batch, generatorRate, schedule, seed };
 }
 
 async function comparison(data: ToyFigureData): Promise<Drawn> {

@@ -27,7 +27,8 @@ export interface Fig1Setting {
   readonly betaMax: number;
   readonly steps: number;
   readonly batch: number;
-  readonly energyRate: number;
+  /** One for all rows, or one a row. */
+  readonly energyRates: readonly number[];
   readonly generatorRate: number;
   readonly schedule: string;
   readonly seed: number;
@@ -84,10 +85,12 @@ function firstPoints(points: ArrayLike<number>): ArrayLike<number> {
 }
 
 function caption(s: Fig1Setting, gridSize: number): string {
+  const energy = [...new Set(s.energyRates)].map(decimal).join(' and ');
+  const generator = decimal(s.generatorRate);
   const rate =
-    s.energyRate === s.generatorRate
-      ? `learning rate ${decimal(s.energyRate)}`
-      : `learning rates ${decimal(s.energyRate)} (energy) and ${decimal(s.generatorRate)} (generator)`;
+    energy === generator
+      ? `learning rate ${energy}`
+      : `learning rates ${energy} (energy) and ${generator} (generator)`;
   const decay = s.schedule === 'cosine' ? ', cosine decay' : '';
   const what = [
     `T = ${s.T}`,

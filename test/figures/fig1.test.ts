@@ -8,7 +8,7 @@ const setting = {
   betaMax: 0.1,
   steps: 12_500,
   batch: 200,
-  energyRate: 5e-4,
+  energyRates: [5e-4],
   generatorRate: 5e-4,
   schedule: 'constant',
   seed: 3,
@@ -39,9 +39,14 @@ describe('figure 1', () => {
   });
 
   it('names two rates where they differ, and their decay', () => {
-    const other = fig1([], { ...setting, generatorRate: 1e-3, schedule: 'cosine' });
+    const other = fig1([], {
+      ...setting,
+      energyRates: [5e-4, 2e-3, 5e-4],
+      generatorRate: 1e-3,
+      schedule: 'cosine',
+    });
     expect(plain(other.caption)).toContain(
-      'learning rates 5·10⁻⁴ (energy) and 0.001 (generator), cosine decay',
+      'learning rates 5·10⁻⁴ and 0.002 (energy) and 0.001 (generator), cosine decay',
     );
   });
 
