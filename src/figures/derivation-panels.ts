@@ -1,6 +1,6 @@
 import type { Spec } from './density-panels.ts';
-import { wrapText } from './font.ts';
-import { DATA_COLOUR, INK, MODEL_COLOUR, MUTED, THEME } from './theme.ts';
+import { panelRow } from './panel-row.ts';
+import { DATA_COLOUR, INK, MODEL_COLOUR, MUTED } from './theme.ts';
 
 /** Colours with one meaning in all pictures of the derivations. */
 export const HUES = {
@@ -105,20 +105,7 @@ const FEW = 60;
 /** Panels next to each other, each with its own axes. */
 export function derivationPanels({ title, caption, panels }: PanelFigure): Spec {
   const width = panels.reduce((sum, p) => sum + (p.width ?? WIDTH) + GAP, -GAP);
-  return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: title,
-      subtitle: wrapText(caption, width, THEME.title.subtitleFontSize),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 20,
-    },
-    bounds: 'flush',
-    spacing: GAP,
-    hconcat: panels.map(panelSpec),
-    config: THEME,
-  };
+  return panelRow({ title, caption, width, spacing: GAP, panels: panels.map(panelSpec) });
 }
 
 function panelSpec(panel: Panel): Spec {

@@ -1,6 +1,6 @@
 import type { Spec } from './density-panels.ts';
-import { wrapText } from './font.ts';
-import { MUTED, THEME } from './theme.ts';
+import { panelRow } from './panel-row.ts';
+import { MUTED } from './theme.ts';
 
 /** A quantity that need not be smooth: every value is drawn and joined by straight lines. */
 export interface Series {
@@ -76,26 +76,19 @@ export function seriesFigure(figure: SeriesFigure): Spec {
     mark: { ...text, align: centred ? 'center' : 'right', text: name, color: colour },
     encoding: { x: { value: centred ? WIDTH / 2 : WIDTH - 9 }, y: { value: 13 + 15 * i } },
   }));
-  return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: title,
-      subtitle: wrapText(caption, width, THEME.title.subtitleFontSize),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 20,
-    },
-    bounds: 'flush',
+  return panelRow({
+    title,
+    caption,
+    width,
     spacing: GAP,
-    hconcat: panels.map((panel, i) => ({
+    panels: panels.map((panel, i) => ({
       title: panel.title,
       width: WIDTH,
       height: HEIGHT,
       encoding: { x, y: yChannel(panel) },
       layer: [...lines(panel), ...(i === 0 ? key : [])],
     })),
-    config: THEME,
-  };
+  });
 }
 
 function yChannel({ domain, ticks, log, yTitle }: SeriesPanel): Spec {

@@ -1,6 +1,7 @@
 import { ShapeError, TraceError } from '../core/errors.ts';
 import { flatten, type Tree, unflatten } from '../core/tree.ts';
 import { registerMissingGradients } from './gradients.ts';
+import { isTensor } from './leaves.ts';
 import { type Tensor, tf } from './tf.ts';
 
 export interface GradOptions {
@@ -17,8 +18,6 @@ export interface ValueAndGrad<G, A = undefined> {
   readonly grad: G;
   readonly aux: A;
 }
-
-const isTensor = (v: unknown): v is Tensor => v instanceof tf.Tensor;
 
 /**
  * Reverse-mode differentiation of a scalar function of trees of tensors. Works eagerly and inside

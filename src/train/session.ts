@@ -2,7 +2,8 @@ import { ConfigError, NumericError, unknownName } from '../core/errors.ts';
 import { type HostTensor, hostTensor, isHostTensor, sameShape } from '../core/host-tensor.ts';
 import { flatten, type Structure, unflatten } from '../core/tree.ts';
 import { jit } from '../jit/index.ts';
-import { type Tensor, tf } from '../jit/tf.ts';
+import { isTensor } from '../jit/leaves.ts';
+import type { Tensor } from '../jit/tf.ts';
 import type { Batch, HostState, Metrics, Noise } from '../objectives/objective.ts';
 import type { MetricWindow } from './checkpoint.ts';
 import type { Progress, TrainOptions, TrainResult } from './loop.ts';
@@ -16,8 +17,6 @@ type Step<State> = (
   batch: Batch,
   noise: Noise,
 ) => { readonly state: State; readonly metrics: Metrics };
-
-const isTensor = (value: unknown): value is Tensor => value instanceof tf.Tensor;
 
 /** The state of one call of `train` between its iterations. */
 export class Session<State> {
