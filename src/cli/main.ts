@@ -18,6 +18,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'draw a figure of the paper, training what is missing',
     load: async () => (await import('./commands/figure.ts')).figureCommand,
   },
+  data: {
+    summary: 'show which data sets are here, and fetch them',
+    load: async () => (await import('./commands/data.ts')).dataCommand,
+  },
   kernel: {
     summary: 'make the TypeScript kernel known to Jupyter and VS Code',
     load: async () => (await import('./commands/kernel.ts')).kernelCommand,
