@@ -5,7 +5,7 @@ import type { Batch, Noise } from '../../src/objectives/objective.ts';
 import { drawNoise } from '../../src/train/noise.ts';
 
 /*
- * Runs the toy step `argv[2]` times and prints, after each fifth of them and a collection, the
+ * Runs the toy step `argv[2]` times and prints, after each twentieth of them and a collection, the
  * resident memory in MB. A process of its own: run with --expose-gc.
  */
 const steps = Number(process.argv[2]);
@@ -22,7 +22,7 @@ for (let i = 1; i <= steps; i++) {
   const result = step(state as never, { data } as never, noise as never);
   state = result.state;
   for (const metric of Object.values(result.metrics)) metric.dispose();
-  if (i % (steps / 5) === 0) {
+  if (i % (steps / 20) === 0) {
     (globalThis as { gc?: () => void }).gc?.();
     readings.push(process.memoryUsage().rss / 2 ** 20);
   }
