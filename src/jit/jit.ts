@@ -134,11 +134,12 @@ export function jit<A extends unknown[], R>(
     } else {
       stats.cacheHits++;
     }
-    const session = new OnnxSession(model.bytes, { threads });
+    const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
+    const counts = { inputs: inputs.length, outputs: outputs.length };
+    const session = new OnnxSession(model.bytes, counts, { threads });
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.nodesExecuted = model.nodeCount;
     stats.compileMs += performance.now() - started;
-    const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
     const buffers = new BufferPool(outputs);
     return { session, hash, outputs, structure: recorded.structure, buffers, calls: 0 };
   };

@@ -250,7 +250,8 @@ export function buildGraph(program: Program): Graph {
 
 /** The outputs of a graph, run as it stands. */
 export function runGraph(graph: Graph, inputs: readonly HostTensor[]): Float32Array[] {
-  const session = new OnnxSession(lowerToOnnx(graph, 'fuzz').bytes, { threads: 1 });
+  const counts = { inputs: inputs.length, outputs: graph.outputs.length };
+  const session = new OnnxSession(lowerToOnnx(graph, 'fuzz').bytes, counts, { threads: 1 });
   const outputs = graph.outputs.map((id) => {
     const { shape, dtype } = graph.nodes[id];
     return { data: new Float32Array(sizeOf(shape)), shape, dtype };

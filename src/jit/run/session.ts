@@ -1,8 +1,7 @@
-import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { binding, initOrt } from 'onnxruntime-node/dist/binding.js';
-import { GibbsError } from '../../core/errors.ts';
+import koffi from 'koffi';
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { runNative } from '../../core/interrupt.ts';
+import { type OrtApi, ortApi, type Pointer } from './ort-api.ts';
 
 /** One array on its way into or out of a session. */
 export interface Slot {
@@ -16,48 +15,114 @@ export interface SessionOptions {
   readonly threads: number;
 }
 
+/** `ONNXTensorElementDataType`. */
+const ELEMENT: Readonly<Record<DType, number>> = { float32: 1, int32: 6, bool: 9 };
+
+/** Sessions whose `OnnxSession` was collected before it was disposed. */
+const forgotten = new FinalizationRegistry((session: Pointer) => ortApi().releaseSession(session));
+
 /**
- * A compiled ONNX graph. Runs are synchronous: the public session of onnxruntime-node defers every
- * call to the event loop, which would make each traced function async and cost a turn per step, so
- * its binding is used directly.
+ * A compiled ONNX graph. Runs are synchronous (a promise for every traced call would cost a turn
+ * of the event loop per step), and results are written straight into the caller's arrays.
  */
 export class OnnxSession {
-  private readonly session;
+  private readonly ort: OrtApi;
+  private handle: Pointer | undefined;
+  private readonly inputNames: Names;
+  private readonly outputNames: Names;
 
-  /** @throws GibbsError when ONNX Runtime refuses the model: a fault of the lowering. */
-  constructor(model: Uint8Array, options: SessionOptions) {
-    initOrt();
-    this.session = new binding.InferenceSession();
+  /**
+   * @param model an ONNX file with inputs `in0`, `in1`, … and outputs `out0`, `out1`, …
+   * @throws GibbsError when ONNX Runtime refuses the model: a fault of the lowering.
+   */
+  constructor(
+    model: Uint8Array,
+    counts: { readonly inputs: number; readonly outputs: number },
+    { threads }: SessionOptions,
+  ) {
+    const ort = ortApi();
+    this.ort = ort;
+    this.inputNames = new Names('in', counts.inputs);
+    this.outputNames = new Names('out', counts.outputs);
+    const options = ort.create('ONNX Runtime made no options', (out) =>
+      ort.createSessionOptions(out),
+    );
     try {
-      this.session.loadModel(model.buffer as ArrayBuffer, model.byteOffset, model.byteLength, {
-        intraOpNumThreads: options.threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        // Our passes have done this work; ONNX Runtime's grow superlinearly with the graph.
-        graphOptimizationLevel: 'disabled',
-        logSeverityLevel: 3,
-      });
-    } catch (error) {
-      throw new GibbsError('internal', `ONNX Runtime refused the graph: ${String(error)}`, {
-        cause: error,
-      });
+      const set = (status: unknown) => ort.check(status, 'ONNX Runtime refused an option');
+      set(ort.setIntraOpThreads(options, threads));
+      set(ort.setInterOpThreads(options, 1));
+      set(ort.setExecutionMode(options, SEQUENTIAL));
+      // Our passes have done this work; ONNX Runtime's grow superlinearly with the graph.
+      set(ort.setOptimizationLevel(options, NO_OPTIMISATION));
+      set(ort.setLogSeverity(options, ERRORS_ONLY));
+      this.handle = ort.create('ONNX Runtime refused the graph', (out) =>
+        ort.createSessionFromArray(ort.env, model, model.byteLength, options, out),
+      );
+    } finally {
+      ort.releaseSessionOptions(options);
     }
+    forgotten.register(this, this.handle, this);
   }
 
   /** Runs once; results are written into the arrays of `outputs`. */
   run(inputs: readonly Slot[], outputs: readonly Slot[]): void {
-    const feeds: Record<string, OrtTensor> = {};
-    for (let i = 0; i < inputs.length; i++) feeds[`in${i}`] = ortTensor(inputs[i]);
-    const fetches: Record<string, OrtTensor> = {};
-    for (let i = 0; i < outputs.length; i++) fetches[`out${i}`] = ortTensor(outputs[i]);
-    runNative(() => this.session.run(feeds, fetches, {}));
+    const { ort, handle, inputNames, outputNames } = this;
+    if (handle === undefined) throw new Error('OnnxSession: disposed');
+    const values = new BigUint64Array(inputs.length + outputs.length);
+    let made = 0;
+    try {
+      for (const slot of inputs) values[made++] = this.tensor(slot);
+      for (const slot of outputs) values[made++] = this.tensor(slot);
+      const [feeds, fetches] = [values, values.subarray(inputs.length)];
+      const [ins, outs] = [inputs.length, outputs.length];
+      const status = runNative(() =>
+        ort.run(handle, null, inputNames.table, feeds, ins, outputNames.table, outs, fetches),
+      );
+      ort.check(status, 'ONNX Runtime failed in a run');
+    } finally {
+      for (let i = 0; i < made; i++) ort.releaseValue(values[i]);
+    }
   }
 
   dispose(): void {
-    this.session.dispose();
+    if (this.handle === undefined) return;
+    forgotten.unregister(this);
+    this.ort.releaseSession(this.handle);
+    this.handle = undefined;
+  }
+
+  /** A tensor that is the array itself: the array must outlive it. */
+  private tensor({ data, shape, dtype }: Slot): Pointer {
+    const { ort } = this;
+    // V8 keeps small arrays in its own heap and moves them; asking for the buffer ends that.
+    void data.buffer;
+    const sizes = BigInt64Array.from(shape, BigInt);
+    void sizes.buffer;
+    return ort.create('ONNX Runtime refused a tensor', (out) =>
+      ort.createTensor(ort.memory, data, data.byteLength, sizes, sizes.length, ELEMENT[dtype], out),
+    );
   }
 }
 
-function ortTensor({ data, shape, dtype }: Slot): OrtTensor {
-  return new OrtTensor(dtype, data as Float32Array, shape);
+const SEQUENTIAL = 0;
+const NO_OPTIMISATION = 0;
+const ERRORS_ONLY = 3;
+
+/** A C array of the strings `prefix0`, `prefix1`, … */
+class Names {
+  readonly table: BigUint64Array;
+  /** Held so that the addresses in the table stay good. */
+  readonly text: Uint8Array;
+
+  constructor(prefix: string, count: number) {
+    const names = Array.from({ length: count }, (_, i) => `${prefix}${i}\0`);
+    this.text = Uint8Array.from(Buffer.from(names.join('')));
+    void this.text.buffer;
+    let at = koffi.address(this.text);
+    this.table = BigUint64Array.from(names, (name) => {
+      const start = at;
+      at += BigInt(name.length);
+      return start;
+    });
+  }
 }
