@@ -86,7 +86,7 @@ export async function writeToyFigure(
   preset: string | undefined,
 ): Promise<string[]> {
   const { renderPng, rendererVersions, renderSvg } = await import('../figures/render.ts');
-  const { makeFolder } = await import('../train/folders.ts');
+  const { makeFolder } = await import('../core/folders.ts');
   const { toyClaims, toyTable } = await import('../experiments/toy-table.ts');
   const alone = isAlone(data);
   const { spec, title, caption } = alone ? await aloneSpec(data, preset) : await comparison(data);

@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { ConfigError, DataError, StoreError } from '../core/errors.ts';
 import { toStoreError, writeFileAtomic } from '../core/files.ts';
+import { makeFolder } from '../core/folders.ts';
 import type { HostState } from '../objectives/objective.ts';
 import {
   type Checkpoint,
@@ -19,7 +20,6 @@ import {
   type StoredCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts';
-import { makeFolder } from './folders.ts';
 import { LockFile } from './lock.ts';
 
 /** One line of the metric series: means since the row before. */

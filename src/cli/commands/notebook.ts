@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ConfigError, unknownName } from '../../core/errors.ts';
-import { toStoreError, writeFileAtomic } from '../../core/files.ts';
+import { writeFileAtomic } from '../../core/files.ts';
+import { makeFolder } from '../../core/folders.ts';
 import {
   CellError,
   checkNotebook,
@@ -153,14 +154,6 @@ async function run(
 function target(out: string, path: string): string {
   const folder = statSync(out, { throwIfNoEntry: false })?.isDirectory();
   return folder ? join(out, basename(path)) : out;
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw toStoreError(error, 'create', path);
-  }
 }
 
 function milliseconds(seconds: string | undefined): number | undefined {

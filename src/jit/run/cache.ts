@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import {
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,6 +12,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version as ortVersion } from 'onnxruntime-node/dist/version.js';
+import { makeFolder } from '../../core/folders.ts';
 
 /*
  * Lowered graphs on disk, so that a second process skips passes and lowering. A cache may be lost
@@ -83,7 +83,7 @@ export function writeCache(graphHash: string, provider: string, model: CachedMod
   const folder = cacheFolder();
   if (folder === null) return;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const body = Buffer.alloc(4 + model.bytes.length);
     body.writeUInt32LE(model.nodeCount, 0);
     body.set(model.bytes, 4);

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { toStoreError } from '../core/files.ts';
+import { toStoreError } from './files.ts';
 
 /**
  * Makes a folder and those above it. Node's own recursive `mkdir` never returns where a folder
