@@ -29,6 +29,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** Names of the positional arguments that must be given; a last `FILE...` takes one or more. */
   readonly positionals: readonly string[];
+  /** The command itself says which positionals it needs. */
+  readonly optionalPositionals?: boolean;
   /** Runs to the end; what goes wrong is thrown. @returns the exit code. */
   run(args: Arguments): Promise<number>;
 }
@@ -92,7 +94,7 @@ function parse(options: Readonly<Record<string, Option>>, argv: readonly string[
 
 function checkPositionals(command: Command, given: readonly string[]): void {
   const wanted = command.positionals;
-  if (given.length < wanted.length) {
+  if (given.length < wanted.length && !command.optionalPositionals) {
     throw new ConfigError(`${wanted[given.length]} is missing: gibbs ${command.usage}`);
   }
   if (given.length > wanted.length && !wanted.at(-1)?.endsWith('...')) {

@@ -14,6 +14,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'train an experiment, or reuse its result',
     load: async () => (await import('./commands/run.ts')).runCommand,
   },
+  runs: {
+    summary: 'list, compare, move and check the runs that are kept',
+    load: async () => (await import('./commands/runs.ts')).runsCommand,
+  },
   figure: {
     summary: 'draw a figure of the paper, training what is missing',
     load: async () => (await import('./commands/figure.ts')).figureCommand,

@@ -6,7 +6,7 @@ import { jit, type Tensor } from '../jit/index.ts';
 import { type Grid, gridPoints, klOnGrid, normaliseOnGrid } from '../metrics/grid.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
 import type { Checkpoint } from '../train/checkpoint.ts';
-import type { MetricsRow, RunFolder, TrainingRun } from '../train/run.ts';
+import type { MetricsRow, OpenRun, TrainingRun } from '../train/run.ts';
 import type { EdDensityConfig } from './ed-density-config.ts';
 import { edGaussians, edGaussiansLogDensity, modeMasses } from './ed-gaussians.ts';
 
@@ -120,13 +120,13 @@ const SERIES = 'evaluation.json';
  * checkpoint; the errors so far are kept in the folder and cut back when the run resumes earlier.
  */
 export class EvaluatedRun implements TrainingRun {
-  readonly #run: RunFolder;
+  readonly #run: OpenRun;
   readonly #every: number;
   readonly #error: (state: HostState, step: number) => EdError;
   #series: EdError[] = [];
 
   /** @param every iterations between evaluations; the training must hand in a checkpoint at each. */
-  constructor(run: RunFolder, every: number, error: (state: HostState, step: number) => EdError) {
+  constructor(run: OpenRun, every: number, error: (state: HostState, step: number) => EdError) {
     this.#run = run;
     this.#every = every;
     this.#error = error;

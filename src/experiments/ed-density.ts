@@ -1,8 +1,9 @@
 import { InterruptedError, NumericError } from '../core/errors.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
+import type { Key } from '../core/random.ts';
 import { gridPoints } from '../metrics/grid.ts';
 import { train } from '../train/loop.ts';
-import type { RunFolder } from '../train/run.ts';
+import type { OpenRun } from '../train/run.ts';
 import {
   type EdDensityConfig,
   type EdGridCell,
@@ -112,33 +113,45 @@ export async function edDensityRun(
   options: EdRunOptions,
 ): Promise<EdDensityRun> {
   const { seed = 0 } = options;
-  const identity = { experiment: 'ed-density', config, seed };
-  const run = await edRun<EdDensityConfig, EdDensityNumbers>(identity, options, (folder) =>
-    trainDensity(folder, config, name, options),
+  const run = await edRun<EdDensityConfig, EdDensityNumbers>(
+    {
+      ...{ experiment: 'ed-density', config, seed },
+      computation: () => trainingOf(config),
+    },
+    options,
+    (folder) => trainDensity(folder, config, name, options),
   );
   const { logDensity, steps, mse } = run.arrays;
   const errors = Array.from(steps.data, (step, i) => ({ step, mse: mse.data[i] }));
   return { method: config.method, config, run, numbers: run.numbers, errors, logDensity };
 }
 
+/** What of a training decides its numbers, beside the seed. */
+function trainingOf(config: EdDensityConfig) {
+  return {
+    objective: edObjective(config),
+    data: (key: Key) => edGaussians(key, config.batch),
+    steps: config.steps,
+  };
+}
+
 async function trainDensity(
-  folder: RunFolder,
+  folder: OpenRun,
   config: EdDensityConfig,
   name: string,
   options: EdRunOptions,
 ): Promise<EdOutcome<EdDensityNumbers>> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const { every } = config.evaluation;
-  const objective = edObjective(config);
+  const training = trainingOf(config);
+  const { objective } = training;
   const evaluator = new EdEvaluator(config, objective, seed);
   const evaluated =
     every > 0
       ? new EvaluatedRun(folder, every, (state, step) => evaluator.error(state, step))
       : undefined;
   const trained = await train({
-    objective,
-    data: (key) => edGaussians(key, config.batch),
-    steps: config.steps,
+    ...training,
     seed,
     run: evaluated ?? folder,
     checkpointSeconds,

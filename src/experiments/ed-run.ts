@@ -3,8 +3,15 @@ import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
+import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
-import { finishedResult, RunFolder, type RunIdentity, runKey } from '../train/run.ts';
+import type { OpenRun, RunIdentity } from '../train/run.ts';
+import {
+  finishedRun,
+  openRun,
+  type RunPlace,
+  rememberedCodeVersion,
+} from '../train/store/open-run.ts';
 import { type Environment, environment } from './environment.ts';
 import { defaultRunsFolder, projectRoot } from './runs-folder.ts';
 
@@ -12,8 +19,13 @@ import { defaultRunsFolder, projectRoot } from './runs-folder.ts';
 export interface EdRunOptions {
   /** Default 0. */
   readonly seed?: number;
-  /** The folder of all runs. Default: `data/runs` of the project. */
+  /** Place of the run store. Default: `GIBBS_STORE`, else `data/runs` of the project. */
   readonly root?: string;
+  /**
+   * Keeps runs as folders of plain files below `root`, without a store and whatever the code: the
+   * form of the results that come with the project.
+   */
+  readonly plain?: boolean;
   /** Results that came with the project. Default: `data/checkpoints`; `null`: look at none. */
   readonly shipped?: string | null;
   /** Trains again from the start even where a result is there. */
@@ -59,6 +71,11 @@ export interface EdOutcome<N> {
   readonly checksum: string;
 }
 
+/** What a run is, and how its numbers come about. */
+export interface EdTraining extends RunIdentity {
+  readonly computation: () => Computation;
+}
+
 const ARRAYS = 'arrays.safetensors';
 
 /**
@@ -66,25 +83,30 @@ const ARRAYS = 'arrays.safetensors';
  * project, else trained now in its run folder, from its last checkpoint where there is one.
  */
 export async function edRun<C, N>(
-  identity: RunIdentity & { readonly config: C },
+  { computation, ...asked }: EdTraining & { readonly config: C },
   options: EdRunOptions,
-  work: (run: RunFolder) => Promise<EdOutcome<N>>,
+  work: (run: OpenRun) => Promise<EdOutcome<N>>,
 ): Promise<EdRun<C, N>> {
-  const { root = defaultRunsFolder(), fresh, onNotice } = options;
+  const { root = defaultRunsFolder(), plain, fresh, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
+  const place = { root, plain };
+  const identity = plain
+    ? asked
+    : { ...asked, code: rememberedCodeVersion(place, asked, computation) };
   if (!fresh) {
-    const kept = readRun<C, N>(root, identity);
+    const kept = readRun<C, N>(place, identity, onNotice);
     if (kept) return { ...kept, origin: 'kept' };
-    const ours = shipped === null ? undefined : readRun<C, N>(shipped, identity);
+    const ours =
+      shipped === null ? undefined : readRun<C, N>({ root: shipped, plain: true }, asked);
     if (ours) return { ...ours, origin: 'shipped' };
   }
-  const run = RunFolder.open({ ...identity, root, fresh, onNotice });
+  const run = openRun({ ...identity, ...place, fresh, onNotice });
   try {
     const { arrays, numbers, steps, seconds, checksum } = await work(run);
     const record: EdRunRecord<C, N> = {
       key: run.key,
-      config: identity.config,
-      seed: identity.seed,
+      config: asked.config,
+      seed: asked.seed,
       numbers,
       steps,
       seconds: Math.round(seconds * 10) / 10,
@@ -93,9 +115,11 @@ export async function edRun<C, N>(
     };
     run.write(ARRAYS, encodeSafetensors(arrays));
     run.finish(record);
-    return { ...record, arrays, origin: 'trained' };
-  } finally {
     run.close();
+    return { ...record, arrays, origin: 'trained' };
+  } catch (error) {
+    run.close(error);
+    throw error;
   }
 }
 
@@ -105,16 +129,17 @@ export function shippedFolder(): string {
 }
 
 function readRun<C, N>(
-  root: string,
+  place: RunPlace,
   identity: RunIdentity,
+  onNotice?: (text: string) => void,
 ): Omit<EdRun<C, N>, 'origin'> | undefined {
-  const found = finishedResult(root, identity) as EdRunRecord<C, N> | undefined;
+  const found = finishedRun(place, identity, onNotice);
   if (!found) return undefined;
-  const path = join(root, runKey(identity), ARRAYS);
+  const path = join(found.folder, ARRAYS);
   if (!existsSync(path)) {
     throw new DataError(`${path} is missing beside its result; train the run again with fresh`);
   }
   const { tensors } = readSafetensorsFile(path);
   const arrays = Object.fromEntries([...tensors].map(([name, t]) => [name, toHostTensor(t)]));
-  return { ...found, arrays };
+  return { ...(found.result as EdRunRecord<C, N>), arrays };
 }

@@ -140,16 +140,19 @@ async function stabilisationRun(
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const objective = stabilisationObjective(config);
   const name = `w = ${config.stabiliser}`;
-  const identity = { experiment: 'ed-w-stabilisation', config, seed };
+  const data = samples(config.points, seed);
+  const training = { objective, data: () => data, steps: config.steps };
   const run = await edRun<EdStabilisationConfig, EdStabilisationNumbers>(
-    identity,
+    {
+      experiment: 'ed-w-stabilisation',
+      config,
+      seed,
+      computation: () => ({ ...training, data: () => samples(config.points, 0) }),
+    },
     options,
     async (folder): Promise<EdOutcome<EdStabilisationNumbers>> => {
-      const data = samples(config.points, seed);
       const { state, step, seconds, checksum } = await train({
-        objective,
-        data: () => data,
-        steps: config.steps,
+        ...training,
         seed,
         run: folder,
         checkpointSeconds,

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /**
- * Where runs are kept unless told otherwise: `data/runs` of the Gibbs checkout that holds the
+ * Where runs are kept unless told otherwise: the place that `GIBBS_STORE` names, else `data/runs` of the Gibbs checkout that holds the
  * working directory (so that notebooks and the command line share runs), else of the working
  * directory itself.
  */
 export function defaultRunsFolder(from: string = process.cwd()): string {
+  const named = process.env['GIBBS_STORE'];
+  if (named !== undefined && named !== '') return resolve(from, named);
   return join(projectRoot(from), 'data', 'runs');
 }
 

@@ -53,13 +53,33 @@ export function evaluateToy(
 ): ToyEvaluation {
   const samples = drawSamples(config, objective, state, seed);
   const logDensity = objective.energy && energyGrid(config, objective, state);
-  const fresh = toyBatch(config.dataset, { seed, stream: 'evaluation/data', step: 0 }, MMD_ROWS);
-  const metrics: ToyMetrics = {
+  return { samples, logDensity, metrics: metricsOf(config, samples, logDensity, seed) };
+}
+
+/**
+ * The numbers of a few fixed points and of a fixed density: they change when what is measured does.
+ * Computed on the host in float64, so that they are the same on every machine.
+ */
+export function toyEvaluationProbe(config: AnyToyConfig): ToyMetrics {
+  const small = { ...config, evaluation: { ...config.evaluation, sampleBatch: 64, gridSize: 12 } };
+  const samples = toyBatch(config.dataset, { seed: 1, stream: 'probe', step: 0 }, 128);
+  const heights = Float32Array.from({ length: 144 }, (_, i) => Math.fround(-(i % 13) / 4));
+  return metricsOf(small, samples, hostTensor(heights, [12, 12]), 0, 128);
+}
+
+function metricsOf(
+  config: AnyToyConfig,
+  samples: HostTensor,
+  logDensity: HostTensor | undefined,
+  seed: number,
+  rows = MMD_ROWS,
+): ToyMetrics {
+  const fresh = toyBatch(config.dataset, { seed, stream: 'evaluation/data', step: 0 }, rows);
+  return {
     ...modes(config, samples),
     ...(logDensity && hasDensity(config.dataset) && { gridKl: gridKl(config, logDensity) }),
-    mmd: mmd(samples.data.subarray(0, 2 * MMD_ROWS), fresh.data, 2).mmd2,
+    mmd: mmd(samples.data.subarray(0, 2 * rows), fresh.data, 2).mmd2,
   };
-  return { samples, logDensity, metrics };
 }
 
 /** Whether the density of a data set is known. */

@@ -1,28 +1,53 @@
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
+import type { Key } from '../core/random.ts';
 import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
 import { toyBatch } from '../datasets/toy.ts';
+import type { Objective } from '../objectives/objective.ts';
 import { type Progress, train } from '../train/loop.ts';
-import { finishedResult, RunFolder, type RunIdentity, runKey } from '../train/run.ts';
+import type { OpenRun, RunIdentity } from '../train/run.ts';
+import {
+  finishedRun,
+  mayHold,
+  openRun,
+  type RunPlace,
+  rememberedCodeVersion,
+} from '../train/store/open-run.ts';
 import { type Environment, environment } from './environment.ts';
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 import { type ToyChoice, type ToyConfig, toyConfig, toyObjective, toyRates } from './toy-config.ts';
-import { evaluateToy, type ToyEvaluation, type ToyMetrics } from './toy-evaluation.ts';
+import {
+  evaluateToy,
+  type ToyEvaluation,
+  type ToyMetrics,
+  toyEvaluationProbe,
+} from './toy-evaluation.ts';
 import type { ToyMethod } from './toy-methods.ts';
 
 export interface ToyOptions<M extends ToyMethod = ToyMethod> extends ToyChoice<M> {
   /** Default 0. */
   readonly seed?: number;
-  /** The folder of all runs. Default: `data/runs` of the project. */
+  /** Place of the run store. Default: `GIBBS_STORE`, else `data/runs` of the project. */
   readonly root?: string;
+  /** Keeps the run as a folder of plain files below `root`, without a store: a shard. */
+  readonly plain?: boolean;
   /** Trains again from the start even where a result or a checkpoint exists. */
   readonly fresh?: boolean;
   /** Insists on a checkpoint to resume from; resuming itself is automatic. */
   readonly resume?: boolean;
   /** Seconds between checkpoints. Default 30. */
   readonly checkpointSeconds?: number;
+  /** How many of the latest checkpoints are kept. Default 2. */
+  readonly keep?: number;
+  /**
+   * A metric of the training whose lowest value (of those at a checkpoint) has its checkpoint kept
+   * beside the latest. Default: none, since the losses of a game do not say how good its sampler is.
+   */
+  readonly best?: string;
+  /** How the run was asked for, kept beside it, e.g. `{ sweep: 'table-5' }`. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: Progress) => void;
   readonly onNotice?: (text: string) => void;
   /** Stops after the current iteration, with a checkpoint. */
@@ -69,34 +94,60 @@ const ARRAYS = 'arrays.safetensors';
 export async function runToy<M extends ToyMethod = 'ddaebm'>(
   options: ToyOptions<M> = {},
 ): Promise<ToyResult<M>> {
-  const { preset = 'quick', seed = 0, overrides = {}, root = defaultRunsFolder() } = options;
-  const config: ToyConfig<ToyMethod> = toyConfig(options);
-  const identity: RunIdentity = { experiment: 'toy', config, seed };
-  const outer = { preset, overrides, folder: join(root, runKey(identity)) };
-  if (!options.fresh) {
-    const found = finishedResult(root, identity) as ToySummary | undefined;
-    if (found) {
-      const arrays = readArrays(outer.folder);
-      return { ...found, ...outer, ...arrays, reused: true } as unknown as ToyResult<M>;
-    }
-  }
-  const { fresh, resume, onNotice } = options;
-  const run = RunFolder.open({ ...identity, root, fresh, resume, onNotice });
+  const { preset = 'quick', overrides = {}, fresh, resume, keep, best, onNotice } = options;
+  const asked = requested(options);
+  const { config, place } = asked;
+  const identity = identityOf(asked);
+  const complete = (found: object, folder: string, reused: boolean) =>
+    ({
+      ...found,
+      ...{ preset, overrides, folder, reused },
+      ...readArrays(folder),
+    }) as unknown as ToyResult<M>;
+  const found = fresh ? undefined : finishedRun(place, identity, onNotice);
+  if (found) return complete(found.result as object, found.folder, true);
+  const run = openRun({
+    ...identity,
+    ...place,
+    ...{ fresh, resume, keep, onNotice },
+    ...(best !== undefined && { best: { metric: best } }),
+    labels: { preset, ...options.labels },
+  });
   try {
     const summary = await trainAndEvaluate(run, config, options);
-    const arrays = readArrays(outer.folder);
-    return { ...summary, ...outer, ...arrays, reused: false } as unknown as ToyResult<M>;
-  } finally {
     run.close();
+    return complete(summary, run.folder, false);
+  } catch (error) {
+    run.close(error);
+    throw error;
   }
 }
 
 /** Whether asking for this run would train nothing. */
 export function isToyFinished(options: ToyOptions = {}): boolean {
-  const { seed = 0, root = defaultRunsFolder() } = options;
-  const config: ToyConfig<ToyMethod> = toyConfig(options);
+  const asked = requested(options);
+  if (!mayHold(asked.place)) return false;
+  return finishedRun(asked.place, identityOf(asked), options.onNotice) !== undefined;
+}
+
+interface Requested {
+  readonly config: ToyConfig<ToyMethod>;
+  readonly seed: number;
+  readonly place: RunPlace;
+}
+
+function requested(options: ToyOptions): Requested {
+  const { seed = 0, root = defaultRunsFolder(), plain } = options;
+  return { config: toyConfig(options), seed, place: { root, plain } };
+}
+
+function identityOf({ config, seed, place }: Requested): RunIdentity {
   const identity = { experiment: 'toy', config, seed };
-  return finishedResult(root, identity) !== undefined;
+  const code = rememberedCodeVersion(place, identity, () => {
+    const objective = toyObjective(config);
+    return { ...trainingOf(config, objective), evaluation: toyEvaluationProbe(config) };
+  });
+  return { ...identity, code };
 }
 
 /** Fresh points of a data set for the panel of the data, `[n, 2]`. */
@@ -105,19 +156,16 @@ export function toyPanelData(dataset: string, seed: number, n = 1000): HostTenso
 }
 
 async function trainAndEvaluate(
-  run: RunFolder,
+  run: OpenRun,
   config: ToyConfig<ToyMethod>,
   options: ToyOptions,
 ): Promise<ToySummary> {
   const { seed = 0 } = options;
   const objective = toyObjective(config);
   const trained = await train({
-    objective,
-    data: (key) => toyBatch(config.dataset, key, objective.batchShape[0]),
-    steps: config.steps,
+    ...trainingOf(config, objective),
     seed,
     run,
-    scalars: toyRates(config),
     checkpointSeconds: options.checkpointSeconds,
     onProgress: options.onProgress,
     signal: options.signal,
@@ -136,6 +184,16 @@ async function trainAndEvaluate(
   run.write(ARRAYS, encodeSafetensors({ samples, ...(logDensity && { logDensity }) }));
   run.finish(summary);
   return summary;
+}
+
+/** What of a training decides its numbers, beside the seed. */
+function trainingOf(config: ToyConfig<ToyMethod>, objective: Objective) {
+  return {
+    objective,
+    data: (key: Key) => toyBatch(config.dataset, key, objective.batchShape[0]),
+    steps: config.steps,
+    scalars: toyRates(config),
+  };
 }
 
 function readArrays(folder: string): Pick<ToyEvaluation, 'samples' | 'logDensity'> {

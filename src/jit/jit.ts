@@ -66,6 +66,12 @@ export interface JitFunction<A extends unknown[], R> {
   stats(): JitStats;
   /** A listing of the graph that would run for these arguments: nodes, shapes, FLOPs, bytes. */
   explain(...args: { [K in keyof A]: Liftable<A[K]> }): string;
+  /**
+   * SHA-256 (hex) of what the function computes for arguments of these shapes: its operations,
+   * constants and wiring as recorded, before any optimisation. Names, comments and the order in
+   * which code is written leave it as it is.
+   */
+  fingerprint(...args: { [K in keyof A]: Liftable<A[K]> }): string;
 }
 
 /** What one set of argument shapes was compiled to. */
@@ -185,15 +191,23 @@ export function jit<A extends unknown[], R>(
     return unflatten(target.structure, tensors) as R;
   };
 
-  const explain = (...args: unknown[]): string => {
+  const recordFor = (args: unknown[]): Graph => {
     const { leaves, structure } = flattenNamed(`jit: ${name}: arguments`, args);
     const inputs = leaves.map((leaf, i) => leafSpec(leaf, `jit: ${name}: leaf ${i} of arguments`));
-    const raw = record(inputs, structure).graph;
-    const lean = optimise(raw);
-    return describe(name, raw, lean);
+    return record(inputs, structure).graph;
   };
 
-  return Object.assign(call, { stats: () => ({ ...stats }), explain }) as JitFunction<A, R>;
+  const explain = (...args: unknown[]): string => {
+    const raw = recordFor(args);
+    return describe(name, raw, optimise(raw));
+  };
+
+  const fingerprint = (...args: unknown[]): string => hashGraph(recordFor(args));
+
+  return Object.assign(call, { stats: () => ({ ...stats }), explain, fingerprint }) as JitFunction<
+    A,
+    R
+  >;
 }
 
 /** Counters of all jitted functions of this process, summed. */

@@ -30,23 +30,27 @@ export interface StoredCheckpoint extends Checkpoint {
 const FORMAT = '1';
 const NAME = /^checkpoint-(\d{9})\.safetensors$/;
 
-/** How many checkpoints a folder keeps: the latest, and one more should that be damaged. */
+/** How many checkpoints a folder keeps by default: the latest, and one more should that be damaged. */
 const KEEP = 2;
 
 const fileName = (step: number) => `checkpoint-${String(step).padStart(9, '0')}.safetensors`;
 
 /**
- * Writes a checkpoint atomically, then removes all but the latest two.
+ * Writes a checkpoint atomically, then removes all but the latest.
  * @param identity strings kept beside the state, e.g. configuration and seed.
+ * @param keep how many to keep, at least 1.
+ * @returns its file name.
  * @throws StoreError when the folder cannot be written or the disk is full; older checkpoints stay.
  */
 export function writeCheckpoint(
   folder: string,
   checkpoint: StoredCheckpoint,
   identity: Readonly<Record<string, string>> = {},
-): void {
+  keep: number = KEEP,
+): string {
   const leaves = namedLeaves(checkpoint.state);
-  writeSafetensorsFile(join(folder, fileName(checkpoint.step)), leaves, {
+  const written = fileName(checkpoint.step);
+  writeSafetensorsFile(join(folder, written), leaves, {
     ...identity,
     format: FORMAT,
     step: String(checkpoint.step),
@@ -55,13 +59,14 @@ export function writeCheckpoint(
     window: JSON.stringify(checkpoint.window),
     checksum: checksum(leaves),
   });
-  for (const name of checkpointFiles(folder).slice(KEEP)) {
+  for (const name of checkpointFiles(folder).slice(Math.max(1, keep))) {
     try {
       unlinkSync(join(folder, name));
     } catch (error) {
       throw toStoreError(error, 'remove', join(folder, name));
     }
   }
+  return written;
 }
 
 /**

@@ -1,14 +1,10 @@
 import { linkSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { StoreError } from '../core/errors.ts';
 import { toStoreError } from '../core/files.ts';
+import { elsewhere, isAlive, type ProcessIdentity, thisProcess } from './process-identity.ts';
 
-interface Owner {
-  readonly pid: number;
-  readonly host: string;
-  /** The process's start in clock ticks since boot: tells a reused pid. Empty where unknown. */
-  readonly start: string;
+interface Owner extends ProcessIdentity {
   readonly since: string;
 }
 
@@ -33,12 +29,7 @@ export class LockFile {
    * @throws StoreError naming the process that holds it, or when the file cannot be written.
    */
   static acquire(path: string, what: string): LockFile {
-    const owner: Owner = {
-      pid: process.pid,
-      host: hostname(),
-      start: startOf(process.pid),
-      since: new Date().toISOString(),
-    };
+    const owner: Owner = { ...thisProcess(), since: new Date().toISOString() };
     const content = JSON.stringify({ ...owner, serial: serial++ });
     const own = `${path}.${process.pid}.${serial}`;
     try {
@@ -105,29 +96,9 @@ function removeIfOld(takeover: string): void {
 }
 
 function inUse(what: string, owner: Owner, path: string): StoreError {
-  const where = owner.host === hostname() ? '' : ` on ${owner.host}`;
   return new StoreError(
-    `${what} is already being worked on by process ${owner.pid}${where} since ${owner.since}; wait for it or stop it (lock: ${basename(path)})`,
+    `${what} is already being worked on by process ${owner.pid}${elsewhere(owner)} since ${owner.since}; wait for it or stop it (lock: ${basename(path)})`,
   );
-}
-
-function isAlive(owner: Owner): boolean {
-  // A process of another machine cannot be asked; its lock is respected.
-  if (owner.host !== hostname()) return true;
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  return owner.start === startOf(owner.pid);
-}
-
-/** Fields 3 (state) and 22 (start) of /proc/pid/stat; the command before them may hold anything. */
-function startOf(pid: number): string {
-  const stat = read(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
-  const killedButNotYetReaped = fields[0] === 'Z';
-  return killedButNotYetReaped ? 'ended' : (fields[19] ?? '');
 }
 
 function parse(content: string): Owner | undefined {

@@ -43,6 +43,23 @@ export interface RunIdentity {
   /** The resolved configuration, plain JSON, without the seed. */
   readonly config: unknown;
   readonly seed: number;
+  /** Version of the code that computes it (see code-version.ts); absent for a run of before. */
+  readonly code?: string;
+}
+
+/** A run under way, wherever it is kept. One process at a time works on it. */
+export interface OpenRun extends TrainingRun {
+  readonly key: string;
+  /** Folder of its arrays. */
+  readonly folder: string;
+  /** The metric series so far. */
+  metrics(): MetricsRow[];
+  /** A file of the run's folder, written atomically (arrays beside the result). */
+  write(name: string, content: string | Uint8Array | readonly Uint8Array[]): void;
+  /** Marks the run as finished: from now on its result is reused. */
+  finish(result: object): void;
+  /** Gives the run back; `error` is what ended it before its time. */
+  close(error?: unknown): void;
 }
 
 export interface OpenRunOptions extends RunIdentity {
@@ -56,10 +73,10 @@ export interface OpenRunOptions extends RunIdentity {
   readonly onNotice?: (text: string) => void;
 }
 
-const RESULT = 'result.json';
-const METRICS = 'metrics.jsonl';
-const CONFIG = 'config.json';
-const LOCK = 'lock';
+export const RESULT = 'result.json';
+export const METRICS = 'metrics.jsonl';
+export const CONFIG = 'config.json';
+export const LOCK = 'lock';
 
 /** Temporary files that a killed process left behind. */
 const TORN = /^\..+\.tmp$/;
@@ -73,9 +90,14 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** `<experiment>/<hash of the configuration>-s<seed>`: the run's folder below the root. */
-export function runKey({ experiment, config, seed }: RunIdentity): string {
-  const hash = createHash('sha256').update(canonicalJson({ experiment, config })).digest('hex');
+/**
+ * `<experiment>/<hash>-s<seed>`: the name of a run, and of its folder below the root. The hash is of
+ * experiment, configuration, seed and code version; without a code version, of the first two.
+ */
+export function runKey({ experiment, config, seed, code }: RunIdentity): string {
+  const whole = code === undefined ? { experiment, config } : { experiment, config, seed, code };
+  const content = canonicalJson(whole);
+  const hash = createHash('sha256').update(content).digest('hex');
   return `${experiment}/${hash.slice(0, 12)}-s${seed}`;
 }
 
@@ -92,10 +114,11 @@ export function finishedResult(root: string, identity: RunIdentity): unknown {
 }
 
 /**
- * A run as a folder: config.json, metrics.jsonl, checkpoints, result.json. One process at a time
- * works on it; `close` gives it back.
+ * A run as a folder of plain files: config.json, metrics.jsonl, checkpoints, result.json. It needs
+ * no database, so it is how a task of a cluster keeps its run on a network file system (a shard),
+ * and how results that come with the project lie in it.
  */
-export class RunFolder implements TrainingRun {
+export class RunFolder implements OpenRun {
   readonly folder: string;
   readonly key: string;
   readonly #lock: LockFile;
@@ -166,7 +189,6 @@ export class RunFolder implements TrainingRun {
     }
   }
 
-  /** The metric series so far. */
   metrics(): MetricsRow[] {
     const path = join(this.folder, METRICS);
     if (!existsSync(path)) return [];
@@ -174,13 +196,11 @@ export class RunFolder implements TrainingRun {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as MetricsRow);
   }
 
-  /** A file of the run's folder, written atomically (arrays beside the result). */
   write(name: string, content: string | Uint8Array | readonly Uint8Array[]): void {
     writeFileAtomic(join(this.folder, name), content);
   }
 
-  /** Marks the run as finished: from now on its result is reused. */
-  finish(result: unknown): void {
+  finish(result: object): void {
     this.write(RESULT, `${JSON.stringify(result, null, 2)}\n`);
   }
 
@@ -191,8 +211,9 @@ export class RunFolder implements TrainingRun {
   #describe(): void {
     const path = join(this.folder, CONFIG);
     if (existsSync(path)) return;
-    const { experiment, config, seed } = this.#identity;
-    this.write(CONFIG, `${JSON.stringify({ format: 1, experiment, seed, config }, null, 2)}\n`);
+    const { experiment, config, seed, code } = this.#identity;
+    const content = { format: 1, experiment, seed, config, ...(code !== undefined && { code }) };
+    this.write(CONFIG, `${JSON.stringify(content, null, 2)}\n`);
   }
 
   #metricsBytes(): number {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sizeOfPng, textsOf } from '../../src/figures/png.ts';
 import { provenanceOf } from '../../src/figures/render.ts';
 import { checkpointFiles } from '../../src/train/checkpoint.ts';
+import { RunStore } from '../../src/train/store/run-store.ts';
 import { gibbs, startGibbs } from '../cli/gibbs.ts';
 
 let root: string;
@@ -30,10 +31,10 @@ function latestStep(out: string): number {
     : Number(checkpointFiles(join(runs, folder))[0]?.slice(11, 20) ?? 0);
 }
 
-const metricsOf = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8');
+const seriesOf = (out: string, key: string) => RunStore.open(join(root, out)).metrics(key);
 
 describe('a toy run', () => {
-  let whole: { checksum: string; folder: string; metrics: Record<string, number> };
+  let whole: { key: string; checksum: string; metrics: Record<string, number> };
 
   it('trains, evaluates and says what came out', async () => {
     const { code, stdout, stderr } = await gibbs(toy('whole'));
@@ -42,7 +43,7 @@ describe('a toy run', () => {
     expect(whole).toMatchObject({ steps: 240, reused: false, preset: 'smoke' });
     expect(whole.metrics).toMatchObject({ modes: 25 });
     expect(stderr).toMatch(/240\/240 .* it\/s .*done in/);
-    expect(metricsOf(whole.folder).trim().split('\n')).toHaveLength(3);
+    expect(seriesOf('whole', whole.key).map(({ step }) => step)).toEqual([100, 200, 240]);
   });
 
   it('is reused when asked for again, and trained again when fresh', async () => {
@@ -70,8 +71,10 @@ describe('a toy run', () => {
     const result = JSON.parse(stdout);
     expect(result.checksum).toBe(whole.checksum);
     expect(result.metrics).toEqual(whole.metrics);
-    expect(metricsOf(result.folder)).toBe(metricsOf(whole.folder));
-    expect(readdirSync(result.folder).filter((name) => name.startsWith('lock'))).toEqual([]);
+    expect(seriesOf('killed', whole.key)).toEqual(seriesOf('whole', whole.key));
+    const record = RunStore.open(join(root, 'killed')).resolve('latest');
+    expect(record).toMatchObject({ key: whole.key, status: 'finished', starts: 9 });
+    expect((await gibbs(['runs', 'verify', '--store', join(root, 'killed')])).code).toBe(0);
   });
 
   it('stopped by Ctrl-C writes a checkpoint, exits with 130 and goes on later', async () => {
@@ -219,8 +222,8 @@ describe('figure 1', () => {
     for (const folder of folders) {
       const names = readdirSync(join(runs, 'toy', folder));
       expect(names.some((name) => name.endsWith('.safetensors'))).toBe(true);
-      expect(names).not.toContain('lock');
     }
+    expect(RunStore.open(runs).list({ status: ['stopped'] })).toHaveLength(2);
     expect(existsSync(join(root, 'never'))).toBe(false);
   });
 });

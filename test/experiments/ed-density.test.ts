@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { edDensityConfigs, edGridCells } from '../../src/experiments/ed-density-
 import { gridNumbers, logDensityError } from '../../src/experiments/ed-density-evaluation.ts';
 import { edGaussians, edGaussiansLogDensity } from '../../src/experiments/ed-gaussians.ts';
 import { gridPoints } from '../../src/metrics/grid.ts';
+import { RunStore } from '../../src/train/store/run-store.ts';
 
 let root: string;
 beforeAll(() => {
@@ -155,11 +156,13 @@ describe('runEdDensity', () => {
 
   it('keeps a result that says what it was made with', async () => {
     const { runs } = await runEdDensity({ ...tiny, root });
-    const text = readFileSync(join(root, runs[0].run.key, 'result.json'), 'utf8');
-    const record = JSON.parse(text);
-    expect(record.config.method.name).toBe('energy-discrepancy');
-    expect(record.environment.node).toBe(process.version);
-    expect(text).not.toContain(root);
+    const store = RunStore.open(root);
+    const record = store.resolve(runs[0].run.key);
+    expect(record.config).toMatchObject({ method: { name: 'energy-discrepancy' } });
+    expect(record.checksum).toBe(runs[0].run.checksum);
+    const [session] = record.sessions;
+    expect(store.environment(session.environment)).toMatchObject({ node: process.version });
+    expect(JSON.stringify(record)).not.toContain(root);
   });
 });
 

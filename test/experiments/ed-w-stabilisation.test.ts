@@ -33,10 +33,12 @@ describe('runEdStabilisation', () => {
     const again = await runEdStabilisation({ ...options, root });
     expect(again.runs.map(({ run }) => run.origin)).toEqual(['kept', 'kept', 'kept', 'kept']);
     // A folder of results that came with the project is as good.
+    const folder = join(root, 'plain');
+    await runEdStabilisation({ ...options, root: folder, plain: true });
     const shipped = await runEdStabilisation({
       ...options,
       root: join(root, 'none'),
-      shipped: root,
+      shipped: folder,
     });
     expect(shipped.runs[0].run.origin).toBe('shipped');
     expect(shipped.runs.map(({ energy }) => energy)).toEqual(

@@ -125,7 +125,7 @@ async function runsFolder(): Promise<Finding> {
   try {
     accessSync(existing, constants.W_OK);
   } catch {
-    const advice = 'choose another folder with --out, or make this one writable';
+    const advice = 'choose another place with --store or GIBBS_STORE, or make this one writable';
     return { name: 'runs', found: `${folder} cannot be written`, state: 'broken', advice };
   }
   const count = existing === folder ? countRuns(folder) : 0;

@@ -7,7 +7,7 @@ import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
 
 /** Options that describe a training, and so ask for runs rather than for published checkpoints. */
-const OF_TRAINING = ['preset', 'seed', 'runs', 'jobs'];
+const OF_TRAINING = ['preset', 'seed', 'store', 'runs', 'jobs'];
 
 export const figureCommand: Command = {
   usage: 'figure NUMBER',
@@ -29,7 +29,12 @@ export const figureCommand: Command = {
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     out: { type: 'string', value: 'DIR', help: 'folder of the pictures (default: figures)' },
-    runs: { type: 'string', value: 'DIR', help: 'folder of all runs (default: data/runs)' },
+    store: {
+      type: 'string',
+      value: 'DIR',
+      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
+    },
+    runs: { type: 'string', value: 'DIR', help: 'the same as --store' },
     jobs: { type: 'string', value: 'N', help: 'processes that train at once (default: cores)' },
     retrain: { type: 'boolean', help: 'train all models again from the start' },
     json: JSON_OPTION,
@@ -105,7 +110,7 @@ async function fromRuns(
       preset: args.text('preset') ?? 'quick',
       seed: args.count('seed') ?? 0,
       overrides,
-      runs: args.text('runs') ?? defaultRunsFolder(),
+      runs: args.text('store') ?? args.text('runs') ?? defaultRunsFolder(),
       retrain: args.flag('retrain'),
       jobs: Math.max(1, args.count('jobs') ?? availableParallelism()),
     },
