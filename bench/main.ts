@@ -62,10 +62,11 @@ function readOptions(argv: readonly string[]): Options | 'help' {
   };
   const names = BENCHES.map((b) => b.name);
   if (positionals.length === 0) throw new TypeError(`which bench? (${names.join(', ')})`);
-  const benches = positionals.map((name) => {
-    const bench = BENCHES.find((b) => b.name === name);
-    if (!bench) throw unknownName('bench', name, names);
-    return bench;
+  // A name stands for itself, or for all whose names it begins: store for store-append and so on.
+  const benches = positionals.flatMap((name) => {
+    const found = BENCHES.filter((b) => b.name === name || b.name.startsWith(`${name}-`));
+    if (found.length === 0) throw unknownName('bench', name, names);
+    return found;
   });
   return {
     benches,

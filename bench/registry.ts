@@ -1,5 +1,6 @@
 import type { Bench } from './lib/bench.ts';
+import { STORE } from './store.ts';
 import { toyStep } from './toy-step.ts';
 
 /** Every bench, by the order in which the list is shown. */
-export const BENCHES: readonly Bench[] = [toyStep];
+export const BENCHES: readonly Bench[] = [toyStep, ...STORE];

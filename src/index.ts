@@ -249,6 +249,19 @@ export { constant, cosineAnnealing, exponential } from './optim/schedules.ts';
 // samplers
 export { ancestralChain } from './samplers/ancestral.ts';
 export { langevin, langevinChain } from './samplers/langevin.ts';
+// sweeps
+export type { SlurmResources, SweepSpec } from './sweep/plan.ts';
+export type { SweepResult, SweepRun } from './sweep/result.ts';
+export {
+  type Estimate,
+  type SummaryOptions,
+  SummaryTable,
+  type TableRun,
+} from './sweep/summary.ts';
+export { type SweepOptions, sweep } from './sweep/sweep.ts';
 // train
 export { type Progress, type TrainOptions, type TrainResult, train } from './train/loop.ts';
-export { RunFolder } from './train/run.ts';
+export { type MetricsRow, RunFolder } from './train/run.ts';
+export { type Condition, parseCondition } from './train/store/query.ts';
+export { type RunRecord, type RunStatus, statusOf } from './train/store/record.ts';
+export { type ListOptions, RunStore, type StoreChanges } from './train/store/run-store.ts';

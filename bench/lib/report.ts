@@ -7,9 +7,10 @@ export interface Row {
   readonly unit: 'CPU-ms/iteration' | 'wall-ms/iteration';
   readonly threads: number;
   readonly ours: number;
-  readonly peer: number;
+  /** null where a bench has no peers, as `ratio`. */
+  readonly peer: number | null;
   readonly peerName: string;
-  readonly ratio: number;
+  readonly ratio: number | null;
 }
 
 const CLOCKS = [
@@ -26,11 +27,21 @@ const summaryOf = (entry: Entry, clock: Clock) =>
 
 const finished = (entry: Entry) => entry.error === undefined && entry.introduction !== undefined;
 
-/** Every peer that ran against ours, on both clocks; empty when ours did not run. */
+/**
+ * Every peer that ran against ours, on both clocks, or ours alone where none did; empty when ours
+ * did not run.
+ */
 export function rows(bench: Bench, entries: readonly Entry[], threads: number): Row[] {
   const ours = entries.find((e) => e.spec.role === 'ours');
   if (!ours || !finished(ours)) return [];
   const peers = entries.filter((e) => e.spec.role === 'peer' && finished(e));
+  const alone = { peer: null, peerName: '', ratio: null };
+  if (peers.length === 0) {
+    return CLOCKS.map(([unit, clock]) => {
+      const median = round(summaryOf(ours, clock).median);
+      return { name: bench.name, unit, threads, ours: median, ...alone };
+    });
+  }
   return CLOCKS.flatMap(([unit, clock]) =>
     peers.map((peer) => ({
       name: bench.name,

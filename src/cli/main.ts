@@ -14,6 +14,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'train an experiment, or reuse its result',
     load: async () => (await import('./commands/run.ts')).runCommand,
   },
+  sweep: {
+    summary: 'train a grid of settings and seeds, here or on a cluster',
+    load: async () => (await import('./commands/sweep.ts')).sweepCommand,
+  },
   runs: {
     summary: 'list, compare, move and check the runs that are kept',
     load: async () => (await import('./commands/runs.ts')).runsCommand,
