@@ -1,12 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ShapeError } from '../core/errors.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { jit, type Tensor } from '../jit/index.ts';
 import { type Grid, gridPoints, klOnGrid, normaliseOnGrid } from '../metrics/grid.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
-import type { Checkpoint } from '../train/checkpoint.ts';
-import type { MetricsRow, OpenRun, TrainingRun } from '../train/run.ts';
 import type { EdDensityConfig } from './ed-density-config.ts';
 import { edGaussians, edGaussiansLogDensity, modeMasses } from './ed-gaussians.ts';
 
@@ -111,54 +107,4 @@ export function gridNumbers(config: EdDensityConfig, logDensity: HostTensor): Ed
 
 function gridOf({ evaluation: { gridSize, limit } }: EdDensityConfig): Grid {
   return { low: -limit, high: limit, size: gridSize };
-}
-
-const SERIES = 'evaluation.json';
-
-/**
- * A run folder that evaluates the state at every so many iterations, when it is handed a
- * checkpoint; the errors so far are kept in the folder and cut back when the run resumes earlier.
- */
-export class EvaluatedRun implements TrainingRun {
-  readonly #run: OpenRun;
-  readonly #every: number;
-  readonly #error: (state: HostState, step: number) => EdError;
-  #series: EdError[] = [];
-
-  /** @param every iterations between evaluations; the training must hand in a checkpoint at each. */
-  constructor(run: OpenRun, every: number, error: (state: HostState, step: number) => EdError) {
-    this.#run = run;
-    this.#every = every;
-    this.#error = error;
-  }
-
-  get series(): readonly EdError[] {
-    return this.#series;
-  }
-
-  restore(template: HostState): Checkpoint | undefined {
-    const found = this.#run.restore(template);
-    const path = join(this.#run.folder, SERIES);
-    const kept =
-      found && existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as EdError[]) : [];
-    this.#series = kept.filter(({ step }) => step <= (found?.step ?? -1));
-    if (found === undefined) this.#evaluate(template, 0);
-    return found;
-  }
-
-  save(checkpoint: Checkpoint): void {
-    if (checkpoint.step % this.#every === 0) this.#evaluate(checkpoint.state, checkpoint.step);
-    this.#run.save(checkpoint);
-  }
-
-  log(row: MetricsRow): void {
-    this.#run.log(row);
-  }
-
-  #evaluate(state: HostState, step: number): void {
-    if (this.#series.some((row) => row.step === step)) return;
-    this.#series.push(this.#error(state, step));
-    // Before the checkpoint: a row too many is dropped when the run resumes, a missing one is lost.
-    this.#run.write(SERIES, JSON.stringify(this.#series));
-  }
 }

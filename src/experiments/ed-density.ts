@@ -16,11 +16,11 @@ import {
   type EdError,
   EdEvaluator,
   type EdGridNumbers,
-  EvaluatedRun,
   gridNumbers,
 } from './ed-density-evaluation.ts';
 import { edGaussians, edGaussiansLogDensity } from './ed-gaussians.ts';
 import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
+import { EvaluatedRun } from './evaluated-run.ts';
 import type { Overrides } from './overrides.ts';
 
 export interface EdDensityOptions extends EdRunOptions {

@@ -12,6 +12,8 @@ export interface MegConfig extends ToyGameConfig {
   readonly lambda?: number;
   /** Energy steps per generator step. Default 5. */
   readonly energySteps?: number;
+  /** Weight of the generated samples in the energy's loss; 0.1 with a normalised energy. */
+  readonly fakeWeight?: number;
   /** H: [dim + latent] → 1, whether sample and latent belong together. */
   readonly statistics?: Mlp;
 }
@@ -23,7 +25,7 @@ export interface MegConfig extends ToyGameConfig {
  * E E(G(z)) + BCE(H(G(z), z) → 1, H(G(z), z̄) → 0).
  */
 export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'generator'>> {
-  const { lambda = 0.1, energySteps = 5 } = config;
+  const { lambda = 0.1, energySteps = 5, fakeWeight = 1 } = config;
   const game = toyGame('meg', config);
   const { batch, dim, latentDim, width } = game;
   const statisticsNet = config.statistics ?? mlp({ widths: [dim + latentDim, width, width, 1] });
@@ -38,7 +40,7 @@ export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'gen
   const energyStep = (state: PlayerState, data: Tensor, fake: Tensor) => {
     const { value, grad, aux } = valueAndGrad(
       (flat: Tensor) =>
-        energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, lambda),
+        energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, lambda, fakeWeight),
       { hasAux: true },
     )(state.params);
     return { state: players.energy.update(state, grad), metrics: { energyLoss: value, ...aux } };

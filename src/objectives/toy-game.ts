@@ -1,9 +1,15 @@
 import { ConfigError } from '../core/errors.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { type Mlp, mlp } from '../models/mlp.ts';
+import type { NetworkSpec } from '../models/network.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
+
+/** A log-density up to a constant, [B, dim] → [B] or [B, 1]; an `Mlp` is one. */
+export interface EnergyMap extends NetworkSpec {
+  apply(params: Params, x: Tensor): Tensor;
+}
 
 /** What the adversarial baselines on vectors share (DDAEBM, App. B.2.1). */
 export interface ToyGameConfig {
@@ -19,7 +25,7 @@ export interface ToyGameConfig {
    */
   readonly width?: number;
   /** dim → 1. Default PReLU, no batch norm. */
-  readonly energy?: Mlp;
+  readonly energy?: EnergyMap;
   /** latent → dim. Default PReLU with batch norm. */
   readonly generator?: Mlp;
   /** Defaults: rate 1e-4, betas (0, 0.9), of all toy scripts of DDAEBM. */
@@ -32,7 +38,7 @@ export interface ToyGame {
   readonly dim: number;
   readonly latentDim: number;
   readonly width: number;
-  readonly energyNet: Mlp;
+  readonly energyNet: EnergyMap;
   readonly generatorNet: Mlp;
   readonly energyAdam: AdamConfig;
   readonly generatorAdam: AdamConfig;

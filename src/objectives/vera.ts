@@ -13,6 +13,8 @@ import { type ToyGameConfig, toyGame } from './toy-game.ts';
 export interface VeraConfig extends ToyGameConfig {
   /** γ of (γ/2)·E|∇f|² on real data. Default 0.1: the code's default of 0 is unstable. */
   readonly gamma?: number;
+  /** Weight of the generated samples in the energy's loss; 0.1 with a normalised energy. */
+  readonly fakeWeight?: number;
   /** λ of the sampler's entropy. Default 1. */
   readonly entropyWeight?: number;
   /** Importance samples per point for the score of the sampler. Default 20. */
@@ -42,7 +44,8 @@ function vector(key: string, size: number, value: number): NetworkSpec {
  * only if g(h) depends on its own latent alone.
  */
 export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
-  const { gamma = 0.1, entropyWeight = 1, importanceSamples: particles = 20 } = config;
+  const { gamma = 0.1, fakeWeight = 1, entropyWeight = 1 } = config;
+  const { importanceSamples: particles = 20 } = config;
   const { sigmaRange = [0.01, 0.3], posteriorWidth = 0.1 } = config;
   const game = toyGame('vera', config);
   const { batch, dim, latentDim } = game;
@@ -89,7 +92,13 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
 
       const forEnergy = valueAndGrad(
         (flat: Tensor) =>
-          energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, gamma / 2),
+          energyLoss(
+            game.energy(players.energy.unpack(flat).energy),
+            data,
+            fake,
+            gamma / 2,
+            fakeWeight,
+          ),
         { hasAux: true },
       )(state.energy.params);
       const energy = players.energy.update(state.energy, forEnergy.grad);

@@ -6,13 +6,15 @@ import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts'
 import { withInterrupts } from '../interrupts.ts';
 import type { WorkerMessage } from '../workers.ts';
 
-const EXPERIMENTS = ['toy'];
+const MNIST_EXPERIMENTS = ['nice'];
+const EXPERIMENTS = ['toy', ...MNIST_EXPERIMENTS];
 
 export const runCommand: Command = {
   usage: 'run EXPERIMENT',
   summary: 'Trains an experiment, or takes the result of the same run if there is one.',
   details: [
-    'Experiments: toy (two-dimensional data, Figures 1, 6 and 7).',
+    'Experiments: toy (two-dimensional data, Figures 1, 6 and 7), nice (a normalised energy on',
+    'MNIST, Table 1 and Figure 2).',
     '',
     'A run is known by configuration, seed and what the code computes. A finished one is reused, an interrupted or',
     'killed one resumes from its last checkpoint and ends in the same numbers. It is kept in the run',
@@ -49,6 +51,7 @@ export const runCommand: Command = {
       value: 'FILE',
       help: 'write the parameters, in half precision, e.g. to data/checkpoints/meg-pinwheel.safetensors',
     },
+    data: { type: 'string', value: 'DIR', help: 'folder of MNIST files (default: fetched)' },
     json: JSON_OPTION,
   },
   run: (args) => withInterrupts((signal) => run(args, signal)),
@@ -57,6 +60,10 @@ export const runCommand: Command = {
 async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const [experiment] = args.positionals;
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
+  if (MNIST_EXPERIMENTS.includes(experiment)) {
+    const { runMnist } = await import('./run-mnist.ts');
+    return runMnist(experiment, args, signal);
+  }
   const seed = args.count('seed');
   const steps = args.count('steps');
   const checkpointSeconds = args.count('checkpoint');

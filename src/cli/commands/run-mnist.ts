@@ -1,0 +1,90 @@
+import type { EdRunOptions } from '../../experiments/ed-run.ts';
+import type { Estimate } from '../../experiments/eta.ts';
+import type { Overrides } from '../../experiments/overrides.ts';
+import { type Arguments, table } from '../command.ts';
+
+/** What the experiments on MNIST are asked with. */
+interface MnistOptions extends EdRunOptions {
+  readonly method?: string;
+  readonly preset?: string;
+  readonly overrides: Overrides;
+  readonly data?: string;
+}
+
+/** A finished experiment as the command line shows it. */
+interface Shown {
+  readonly title: string;
+  readonly rows: readonly (readonly [string, string])[];
+  /** The same for programs, without arrays. */
+  readonly json: object;
+}
+
+/** One experiment: how long it would take here, and doing it. */
+interface MnistExperiment {
+  estimate(options: MnistOptions): Promise<Estimate>;
+  run(options: MnistOptions): Promise<Shown>;
+}
+
+const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
+  nice: async () => {
+    const { estimateNice, runNice } = await import('../../experiments/nice.ts');
+    return {
+      estimate: estimateNice,
+      async run(options) {
+        const { title, preset, config, run, numbers } = await runNice(options);
+        const { test, testError, train, bitsPerDim } = numbers;
+        return {
+          title: `nice, ${title}, preset ${preset}, seed ${run.seed}`,
+          rows: [
+            ['test log-likelihood', `${test.toFixed(1)} ± ${testError.toFixed(1)} nats`],
+            ['train log-likelihood', `${train.toFixed(1)} nats`],
+            ['bits per pixel', bitsPerDim.toFixed(3)],
+            ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+          ],
+          json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+        };
+      },
+    };
+  },
+};
+
+/** Runs one of the MNIST experiments from the command line. @returns the exit code. */
+export async function runMnist(
+  name: string,
+  args: Arguments,
+  signal: AbortSignal,
+): Promise<number> {
+  const { parseSetting } = await import('../../experiments/overrides.ts');
+  const { describeEstimate } = await import('../../experiments/eta.ts');
+  const { ProgressDisplay } = await import('../../train/progress.ts');
+  const experiment = await EXPERIMENTS[name]();
+  const display = new ProgressDisplay(process.stderr);
+  const steps = args.count('steps');
+  const options: MnistOptions = {
+    method: args.text('method'),
+    preset: args.text('preset'),
+    seed: args.count('seed'),
+    overrides: {
+      ...Object.fromEntries(args.texts('set').map(parseSetting)),
+      ...(steps !== undefined && { steps }),
+    },
+    data: args.text('data'),
+    root: args.text('out'),
+    checkpointSeconds: args.count('checkpoint'),
+    fresh: args.flag('fresh'),
+    onProgress: (progress, title) => display.update(title, progress),
+    onNotice: (text) => display.note(`note: ${text}`),
+    signal,
+  };
+  if (!args.flag('json')) {
+    display.note(`${name}: ${describeEstimate(await experiment.estimate(options))}`);
+  }
+  const { title, rows, json } = await experiment.run(options);
+  display.end();
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify(json)}\n`);
+  else {
+    const lines = table(rows.map(([left, right]) => [`  ${left}`, right] as const));
+    process.stdout.write(`${title}\n${lines.join('\n')}\n`);
+  }
+  return 0;
+}
