@@ -15,7 +15,11 @@ export const LOGIT_CLAMP = 1e-3;
  * and likelihoods compare only at equal preprocessing, network and budget.
  */
 export function logitPixels(pixels: Uint8Array, key: Key): Float32Array {
-  const u = uniform(key, pixels.length);
+  return logitPixelsOf(pixels, uniform(key, pixels.length));
+}
+
+/** `logitPixels` with the draws u, one per pixel, given. */
+export function logitPixelsOf(pixels: ArrayLike<number>, u: ArrayLike<number>): Float32Array {
   return Float32Array.from(pixels, (k, i) => {
     const x = clampUnit(k / 255 + (u[i] - 0.5) / 256);
     return Math.log(x) - Math.log(1 - x);

@@ -59,7 +59,7 @@ export interface DdaebmNiceConfig extends NiceCommon<'ddaebm'> {
     readonly gamma: number;
     readonly fakeWeight: number;
     readonly latentWeight: number;
-    /** Least variance of the reconstruction likelihood; `second` in the image code. */
+    /** Least variance of the reconstruction likelihood: that of t = 1, as in the image code. */
     readonly reconstructionFloor: number;
   };
 }
@@ -217,7 +217,7 @@ const DDAEBM: NiceMethodSpec<DdaebmNiceConfig> = {
     ...niceCommon('ddaebm'),
     sampler: { latentDim: 50, width: 1600 },
     timeDim: 50,
-    objective: { gamma: 0.02, fakeWeight: 0.1, latentWeight: 0.1, reconstructionFloor: 0.01 },
+    objective: { gamma: 0.02, fakeWeight: 0.1, latentWeight: 0.1, reconstructionFloor: 0.2422 },
     optimizer: NICE_OPTIMIZER,
   },
   quick: { 'sampler.width': 400 },

@@ -52,18 +52,22 @@ const SHRUNK: Overrides = { 'network.width': 250, 'optimizer.schedule': 'cosine'
 /** Peak rates of the shorter presets; they fall by a cosine. */
 const PEAK: Readonly<Record<'likelihood' | 'game', Overrides>> = {
   likelihood: { 'optimizer.energyRate': 1e-3 },
-  game: { 'optimizer.energyRate': 5e-4, 'optimizer.generatorRate': 5e-4 },
+  game: { 'optimizer.energyRate': 3e-4, 'optimizer.generatorRate': 3e-4 },
 };
 
 /** Wider networks want smaller steps. */
 const WIDE: Overrides = { 'optimizer.energyRate': 5e-4 };
+
+/** Iterations of a game cost three to four of maximum likelihood. */
+const HALF: Overrides = { steps: 10 * EPOCH, 'evaluation.every': EPOCH };
 
 /** The full configuration of a preset. @throws ConfigError for an unknown name or setting. */
 export function niceConfig(choice: NiceChoice = {}): NiceCommon {
   const { preset = 'quick', overrides = {} } = choice;
   const method = niceMethod(choice.method ?? 'mle');
   const spec = niceMethodSpec(method);
-  const peak = method.startsWith('mle') ? PEAK.likelihood : PEAK.game;
+  const game = !method.startsWith('mle');
+  const peak = game ? PEAK.game : PEAK.likelihood;
   const budget = { steps: 20 * EPOCH, 'evaluation.every': 2 * EPOCH };
   const changes: Record<string, Overrides> = {
     smoke: {
@@ -76,8 +80,8 @@ export function niceConfig(choice: NiceChoice = {}): NiceCommon {
       'evaluation.images': 100,
       'evaluation.samples': 4,
     },
-    quick: { ...SHRUNK, ...spec.quick, ...peak, ...budget },
-    overnight: { 'optimizer.schedule': 'cosine', ...peak, ...budget, ...WIDE },
+    quick: { ...SHRUNK, ...spec.quick, ...peak, ...budget, ...(game && HALF) },
+    overnight: { 'optimizer.schedule': 'cosine', ...peak, ...budget, ...(!game && WIDE) },
     paper: {},
   };
   if (!Object.hasOwn(changes, preset)) throw unknownName('preset', preset, NICE_PRESETS);

@@ -1,6 +1,7 @@
 import type { EdRunOptions } from '../../experiments/ed-run.ts';
 import type { Estimate } from '../../experiments/eta.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
+import type { Progress } from '../../train/loop.ts';
 import { type Arguments, table } from '../command.ts';
 
 /** What the experiments on MNIST are asked with. */
@@ -42,6 +43,30 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
             ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
           ],
           json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+        };
+      },
+    };
+  },
+  'mnist-classifier': async () => {
+    const experiment = await import('../../experiments/mnist-classifier.ts');
+    const settings = ({ overrides, ...rest }: MnistOptions) => ({
+      ...rest,
+      steps: overrides['steps'] as number | undefined,
+      onProgress: (progress: Progress) => rest.onProgress?.(progress, 'classifier'),
+    });
+    return {
+      estimate: (options) => experiment.estimateClassifier(settings(options)),
+      async run(options) {
+        const path = experiment.classifierPath();
+        const record = await experiment.trainMnistClassifier(path, settings(options));
+        return {
+          title: `mnist-classifier, seed ${record.seed}`,
+          rows: [
+            ['test accuracy', `${(100 * record.accuracy).toFixed(2)} %`],
+            ['iterations', `${record.steps} in ${record.seconds.toFixed(0)} s`],
+            ['file', path],
+          ],
+          json: record,
         };
       },
     };

@@ -6,7 +6,7 @@ import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts'
 import { withInterrupts } from '../interrupts.ts';
 import type { WorkerMessage } from '../workers.ts';
 
-const MNIST_EXPERIMENTS = ['nice'];
+const MNIST_EXPERIMENTS = ['nice', 'mnist-classifier'];
 const EXPERIMENTS = ['toy', ...MNIST_EXPERIMENTS];
 
 export const runCommand: Command = {
