@@ -41,7 +41,7 @@ export async function estimateTraining<State>(
 export function describeEstimate({ steps, secondsPerStep, seconds }: Estimate): string {
   const each =
     secondsPerStep < 1
-      ? `${(1000 * secondsPerStep).toPrecision(2)} ms`
-      : `${secondsPerStep.toPrecision(2)} s`;
+      ? `${(1000 * secondsPerStep).toFixed(0)} ms`
+      : `${secondsPerStep.toFixed(1)} s`;
   return `${steps} iterations of ${each}: about ${formatSeconds(seconds)}`;
 }

@@ -4,7 +4,11 @@ import { DataError } from '../core/errors.ts';
 import { fromFloat16, toFloat16 } from '../core/float16.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { integers, type Key } from '../core/random.ts';
-import { readSafetensorsFile, type StoredTensor, writeSafetensorsFile } from '../core/safetensors.ts';
+import {
+  readSafetensorsFile,
+  type StoredTensor,
+  writeSafetensorsFile,
+} from '../core/safetensors.ts';
 import { epochBatches } from '../datasets/epochs.ts';
 import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { jit, type Tensor } from '../jit/index.ts';

@@ -1,11 +1,11 @@
 import { valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import { type Mlp, mlp } from '../models/mlp.ts';
+import { mlp } from '../models/mlp.ts';
 import type { Params } from '../nn/params.ts';
 import { energyLoss, type GameState, playersIo } from './game.ts';
 import type { Objective } from './objective.ts';
 import { type PlayerState, player } from './player.ts';
-import { type ToyGameConfig, toyGame } from './toy-game.ts';
+import { type EnergyMap, type ToyGameConfig, toyGame } from './toy-game.ts';
 
 export interface MegConfig extends ToyGameConfig {
   /** λ of λ·E|∇E|² on real data, without ½. Default 0.1 (toy). */
@@ -15,7 +15,7 @@ export interface MegConfig extends ToyGameConfig {
   /** Weight of the generated samples in the energy's loss; 0.1 with a normalised energy. */
   readonly fakeWeight?: number;
   /** H: [dim + latent] → 1, whether sample and latent belong together. */
-  readonly statistics?: Mlp;
+  readonly statistics?: EnergyMap;
 }
 
 /**

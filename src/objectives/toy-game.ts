@@ -1,6 +1,6 @@
 import { ConfigError } from '../core/errors.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import { type Mlp, mlp } from '../models/mlp.ts';
+import { mlp } from '../models/mlp.ts';
 import type { NetworkSpec } from '../models/network.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
@@ -9,6 +9,11 @@ import type { AdamConfig } from '../optim/adam.ts';
 /** A log-density up to a constant, [B, dim] → [B] or [B, 1]; an `Mlp` is one. */
 export interface EnergyMap extends NetworkSpec {
   apply(params: Params, x: Tensor): Tensor;
+}
+
+/** Latents [B, m] → samples [B, dim]; an `Mlp` is one. */
+export interface SamplerMap extends NetworkSpec {
+  apply(params: Params, z: Tensor, mode?: NormMode): Tensor;
 }
 
 /** What the adversarial baselines on vectors share (DDAEBM, App. B.2.1). */
@@ -27,7 +32,7 @@ export interface ToyGameConfig {
   /** dim → 1. Default PReLU, no batch norm. */
   readonly energy?: EnergyMap;
   /** latent → dim. Default PReLU with batch norm. */
-  readonly generator?: Mlp;
+  readonly generator?: SamplerMap;
   /** Defaults: rate 1e-4, betas (0, 0.9), of all toy scripts of DDAEBM. */
   readonly energyAdam?: Partial<AdamConfig>;
   readonly generatorAdam?: Partial<AdamConfig>;
@@ -39,7 +44,7 @@ export interface ToyGame {
   readonly latentDim: number;
   readonly width: number;
   readonly energyNet: EnergyMap;
-  readonly generatorNet: Mlp;
+  readonly generatorNet: SamplerMap;
   readonly energyAdam: AdamConfig;
   readonly generatorAdam: AdamConfig;
   /** f_θ: log-density up to a constant, [B, dim] → [B]. */

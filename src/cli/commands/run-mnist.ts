@@ -47,6 +47,47 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
       },
     };
   },
+  stacked: async () => {
+    const { estimateStacked, runStacked } = await import('../../experiments/stacked.ts');
+    return {
+      estimate: estimateStacked,
+      async run(options) {
+        const { preset, config, run, numbers } = await runStacked(options);
+        return {
+          title: `stacked, ${config.method}, preset ${preset}, seed ${run.seed}`,
+          rows: [
+            ['modes', `${numbers.modes} of 1000 in ${numbers.samples} samples`],
+            ['KL to uniform', `${numbers.klToUniform.toFixed(3)} nat`],
+            ['KL to data', `${numbers.klToData.toFixed(3)} nat`],
+            ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+          ],
+          json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+        };
+      },
+    };
+  },
+  'latent-prior': async () => {
+    const { estimateLatentPrior, runLatentPrior } = await import(
+      '../../experiments/latent-prior.ts'
+    );
+    return {
+      estimate: estimateLatentPrior,
+      async run(options) {
+        const { preset, config, run, numbers } = await runLatentPrior(options);
+        return {
+          title: `latent-prior, preset ${preset}, seed ${run.seed}`,
+          rows: [
+            ['reconstruction error', `${numbers.reconstructionError.toFixed(4)} per pixel`],
+            ['energy, posterior', numbers.posteriorEnergy.toFixed(2)],
+            ['energy, prior samples', numbers.priorEnergy.toFixed(2)],
+            ['energy, N(0, I)', numbers.gaussianEnergy.toFixed(2)],
+            ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+          ],
+          json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+        };
+      },
+    };
+  },
   'mnist-classifier': async () => {
     const experiment = await import('../../experiments/mnist-classifier.ts');
     const settings = ({ overrides, ...rest }: MnistOptions) => ({

@@ -6,7 +6,7 @@ import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts'
 import { withInterrupts } from '../interrupts.ts';
 import type { WorkerMessage } from '../workers.ts';
 
-const MNIST_EXPERIMENTS = ['nice', 'mnist-classifier'];
+const MNIST_EXPERIMENTS = ['nice', 'stacked', 'latent-prior', 'mnist-classifier'];
 const EXPERIMENTS = ['toy', ...MNIST_EXPERIMENTS];
 
 export const runCommand: Command = {
@@ -14,7 +14,8 @@ export const runCommand: Command = {
   summary: 'Trains an experiment, or takes the result of the same run if there is one.',
   details: [
     'Experiments: toy (two-dimensional data, Figures 1, 6 and 7), nice (a normalised energy on',
-    'MNIST, Table 1 and Figure 2).',
+    'MNIST, Table 1 and Figure 2), stacked (StackedMNIST, Table 11), latent-prior (the energy prior',
+    'of Energy Discrepancy on MNIST), mnist-classifier (which counts the modes of stacked).',
     '',
     'A run is known by configuration, seed and what the code computes. A finished one is reused, an interrupted or',
     'killed one resumes from its last checkpoint and ends in the same numbers. It is kept in the run',
