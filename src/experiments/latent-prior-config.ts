@@ -83,7 +83,7 @@ const CHANGES: Readonly<Record<string, Overrides>> = {
     'evaluation.priorSteps': 40,
     steps: 5,
   },
-  quick: { ...SMALL, steps: 1400 },
+  quick: { ...SMALL, steps: 800 },
   overnight: { ...SMALL, 'network.features': 64, 'objective.posteriorSteps': 20, steps: 10 * 468 },
   paper: {},
 };

@@ -86,11 +86,11 @@ const CHANGES: Readonly<Record<string, Overrides>> = {
     'evaluation.pictures': 6,
   },
   quick: {
-    steps: 3000,
+    steps: 1200,
     'network.features': 16,
     'optimizer.energyRate': 4e-4,
     'optimizer.generatorRate': 4e-4,
-    'evaluation.every': 500,
+    'evaluation.every': 200,
     'evaluation.samples': 2000,
   },
   overnight: { steps: 30_000, 'network.features': 32, 'optimizer.energyRate': 2e-4 },
