@@ -9,6 +9,9 @@ export interface PythonScripts {
   /** Whether the PyTorch script takes --compile. */
   readonly compile?: boolean;
   readonly jax?: URL;
+  /** Further arguments of every script, and iterations before the first round (default 100). */
+  readonly args?: readonly string[];
+  readonly warmup?: number;
 }
 
 /** torch.compile traces through func.grad and fused Adam runs on the CPU from this version on. */
@@ -29,7 +32,8 @@ export async function pythonPeers(
     for (const { executable, libraries } of pythons) {
       const version = libraries[library];
       if (version === undefined) continue;
-      const args = [fileURLToPath(script), ...serveArgs(options.threads)];
+      const serving = serveArgs(options.threads, scripts.warmup);
+      const args = [fileURLToPath(script), ...serving, ...(scripts.args ?? [])];
       const label = `${title} ${version}`;
       specs.push({ label, role: 'peer', command: executable, args });
       const [major, minor] = majorMinor(version);

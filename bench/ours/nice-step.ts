@@ -1,0 +1,49 @@
+import { hostTensor } from '../../src/core/host-tensor.ts';
+import { integers } from '../../src/core/random.ts';
+import { logitPixels } from '../../src/datasets/dequantise.ts';
+import { gatherRows } from '../../src/datasets/epochs.ts';
+import { niceConfig } from '../../src/experiments/nice.ts';
+import { niceMethod, niceMethodSpec } from '../../src/experiments/nice-methods.ts';
+import { jit, type Tensor } from '../../src/jit/index.ts';
+import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
+import { drawNoise } from '../../src/train/noise.ts';
+import { serve } from '../lib/serve.ts';
+import { versionOf } from './toy-task.ts';
+
+const DIM = 784;
+/** Random bytes: the time does not depend on what the digits look like. */
+const IMAGES = 2048;
+
+await serve(
+  ({ threads, rest }) => {
+    const config = niceConfig({ method: rest['method'] ?? 'mle', preset: 'paper' });
+    const objective = niceMethodSpec(niceMethod(config.method)).build(config);
+    const bank = Uint8Array.from(
+      integers({ seed: 0, stream: 'bench/pixels', step: 0 }, IMAGES * DIM, 256),
+    );
+    const [batch] = objective.batchShape;
+    const step = jit(
+      (state: unknown, data: Batch, noise: Noise): { state: unknown; metrics: Metrics } =>
+        objective.step(state, data, noise),
+      { donate: [0], name: `nice-${config.method}`, threads },
+    );
+    let state: unknown = objective.init(0);
+    let iteration = 0;
+    return {
+      name: `Gibbs, ONNX Runtime ${versionOf('onnxruntime-node')}`,
+      versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+      draw() {
+        const key = { seed: 0, stream: 'bench', step: iteration++ };
+        const pixels = gatherRows(bank, DIM, integers(key, batch, IMAGES));
+        const data = hostTensor(logitPixels(pixels, key), [batch, DIM]);
+        return { batch: { data }, noise: drawNoise(objective.noise, key) };
+      },
+      step({ batch: data, noise }) {
+        const result = step(state, data, noise);
+        state = result.state;
+        for (const metric of Object.values<Tensor>(result.metrics)) metric.dispose();
+      },
+    };
+  },
+  ['method'],
+);
