@@ -28,6 +28,11 @@ export interface EdRunOptions {
   readonly plain?: boolean;
   /** Results that came with the project. Default: `data/checkpoints`; `null`: look at none. */
   readonly shipped?: string | null;
+  /**
+   * Looks at the results that came with the project before anything else: for trainings whose
+   * data may not be here, without which the code version is not to be had.
+   */
+  readonly shippedFirst?: boolean;
   /** Trains again from the start even where a result is there. */
   readonly fresh?: boolean;
   /** Seconds between checkpoints. Default 30. */
@@ -90,15 +95,18 @@ export async function edRun<C, N>(
   const { root = defaultRunsFolder(), plain, fresh, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
   const place = { root, plain };
+  const ours = () =>
+    shipped === null ? undefined : readRun<C, N>({ root: shipped, plain: true }, asked);
+  const early = options.shippedFirst && !fresh ? ours() : undefined;
+  if (early) return { ...early, origin: 'shipped' };
   const identity = plain
     ? asked
     : { ...asked, code: rememberedCodeVersion(place, asked, computation) };
   if (!fresh) {
     const kept = readRun<C, N>(place, identity, onNotice);
     if (kept) return { ...kept, origin: 'kept' };
-    const ours =
-      shipped === null ? undefined : readRun<C, N>({ root: shipped, plain: true }, asked);
-    if (ours) return { ...ours, origin: 'shipped' };
+    const came = ours();
+    if (came) return { ...came, origin: 'shipped' };
   }
   const run = openRun({ ...identity, ...place, fresh, onNotice });
   try {

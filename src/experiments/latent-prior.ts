@@ -3,7 +3,7 @@ import type { Key } from '../core/random.ts';
 import { epochBatches, gatherRows } from '../datasets/epochs.ts';
 import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { train } from '../train/loop.ts';
-import type { RunFolder } from '../train/run.ts';
+import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
@@ -51,9 +51,14 @@ export interface LatentPriorResult {
 export async function runLatentPrior(options: LatentPriorOptions = {}): Promise<LatentPriorResult> {
   const { preset = 'quick', seed = 0 } = options;
   const config = latentPriorConfig(preset, options.overrides);
-  const identity = { experiment: 'latent-prior', config, seed };
-  const run = await edRun<LatentPriorExperiment, LatentPriorNumbers>(identity, options, (folder) =>
-    trainLatentPrior(folder, config, options),
+  const identity = {
+    ...{ experiment: 'latent-prior', config, seed },
+    computation: () => latentPriorTraining(config, options.data),
+  };
+  const run = await edRun<LatentPriorExperiment, LatentPriorNumbers>(
+    identity,
+    { shippedFirst: true, ...options },
+    (folder) => trainLatentPrior(folder, config, options),
   );
   const { originals, reconstructions, samples, rawSamples, gaussianSamples } = run.arrays;
   const latentEnergies = {
@@ -78,27 +83,33 @@ export async function runLatentPrior(options: LatentPriorOptions = {}): Promise<
 /** Measures a few iterations of the training. @throws DataError when MNIST is not here. */
 export async function estimateLatentPrior(options: LatentPriorOptions = {}): Promise<Estimate> {
   const config = latentPriorConfig(options.preset, options.overrides);
-  const images = loadMnist(dataFolder('mnist', options.data), 'train');
-  const data = latentPriorData(images, config.batch);
-  return estimateTraining(latentPriorObjective(config), data, config.steps);
+  const { objective, data, steps } = latentPriorTraining(config, options.data);
+  return estimateTraining(objective, data, steps);
+}
+
+/** What of a training decides its numbers, beside the seed. */
+function latentPriorTraining(config: LatentPriorExperiment, files?: string) {
+  const images = loadMnist(dataFolder('mnist', files), 'train');
+  return {
+    objective: latentPriorObjective(config),
+    data: latentPriorData(images, config.batch),
+    steps: config.steps,
+    scalars: latentPriorRates(config, images.images.count),
+  };
 }
 
 async function trainLatentPrior(
-  folder: RunFolder,
+  folder: OpenRun,
   config: LatentPriorExperiment,
   options: LatentPriorOptions,
 ): Promise<EdOutcome<LatentPriorNumbers>> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
-  const files = dataFolder('mnist', options.data);
-  const images = loadMnist(files, 'train');
-  const objective = latentPriorObjective(config);
+  const training = latentPriorTraining(config, options.data);
+  const { objective } = training;
   const trained = await train({
-    objective,
-    data: latentPriorData(images, config.batch),
-    steps: config.steps,
+    ...training,
     seed,
     run: folder,
-    scalars: latentPriorRates(config, images.images.count),
     checkpointSeconds,
     onProgress: onProgress && ((progress) => onProgress(progress, 'latent prior')),
     signal,
@@ -108,7 +119,7 @@ async function trainLatentPrior(
     objective,
     state: trained.state,
     seed,
-    digits: loadMnist(files, 'test'),
+    digits: loadMnist(dataFolder('mnist', options.data), 'test'),
   });
   const { step: steps, seconds, checksum } = trained;
   return { numbers, arrays, steps, seconds, checksum };

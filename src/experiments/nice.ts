@@ -5,7 +5,7 @@ import { logitPixels } from '../datasets/dequantise.ts';
 import { epochBatches, gatherRows } from '../datasets/epochs.ts';
 import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { train } from '../train/loop.ts';
-import type { RunFolder } from '../train/run.ts';
+import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
@@ -102,9 +102,14 @@ export async function runNice(options: NiceOptions = {}): Promise<NiceRun> {
   const config = niceConfig(options);
   const method = niceMethod(config.method);
   const { title } = niceMethodSpec(method);
-  const identity = { experiment: 'nice', config, seed };
-  const run = await edRun<NiceCommon, NiceNumbers>(identity, options, (folder) =>
-    trainNice(folder, config, options),
+  const identity = {
+    ...{ experiment: 'nice', config, seed },
+    computation: () => niceTraining(config, loadMnist(dataFolder('mnist', options.data), 'train')),
+  };
+  const run = await edRun<NiceCommon, NiceNumbers>(
+    identity,
+    { shippedFirst: true, ...options },
+    (folder) => trainNice(folder, config, options),
   );
   const { exact, generated } = run.arrays;
   return { method, title, preset, config, run, numbers: run.numbers, exact, generated };
@@ -114,12 +119,24 @@ export async function runNice(options: NiceOptions = {}): Promise<NiceRun> {
 export async function estimateNice(options: NiceOptions = {}): Promise<Estimate> {
   const config = niceConfig(options);
   const images = loadMnist(dataFolder('mnist', options.data), 'train');
-  const objective = niceMethodSpec(niceMethod(config.method)).build(config);
-  return estimateTraining(objective, niceData(images, objective.batchShape[0]), config.steps);
+  const { objective, data, steps } = niceTraining(config, images);
+  return estimateTraining(objective, data, steps);
+}
+
+/** What of a training decides its numbers, beside the seed. */
+function niceTraining(config: NiceCommon, images: LabelledImages) {
+  const spec = niceMethodSpec(niceMethod(config.method));
+  const objective = spec.build(config);
+  return {
+    objective,
+    data: niceData(images, objective.batchShape[0]),
+    steps: config.steps,
+    scalars: niceRates(config, spec.generatorPlayers),
+  };
 }
 
 async function trainNice(
-  folder: RunFolder,
+  folder: OpenRun,
   config: NiceCommon,
   options: NiceOptions,
 ): Promise<EdOutcome<NiceNumbers>> {
@@ -127,18 +144,16 @@ async function trainNice(
   const spec = niceMethodSpec(niceMethod(config.method));
   const files = dataFolder('mnist', options.data);
   const [trainSet, testSet] = [loadMnist(files, 'train'), loadMnist(files, 'test')];
-  const objective = spec.build(config);
+  const training = niceTraining(config, trainSet);
+  const { objective } = training;
   const evaluator = new NiceEvaluator(config, spec, objective, { trainSet, testSet, seed });
   const evaluated = new EvaluatedRun<NiceRow>(folder, config.evaluation.every, (state, step) =>
     evaluator.row(state, step),
   );
   const trained = await train({
-    objective,
-    data: niceData(trainSet, objective.batchShape[0]),
-    steps: config.steps,
+    ...training,
     seed,
     run: evaluated,
-    scalars: niceRates(config, spec.generatorPlayers),
     checkpointSeconds,
     checkpointSteps: config.evaluation.every,
     onProgress: onProgress && ((progress) => onProgress(progress, spec.title)),

@@ -11,7 +11,7 @@ import { labelFrequencies, labelModes, sharedKl, stackedLabels } from '../metric
 import type { HostState, Objective } from '../objectives/objective.ts';
 import { train } from '../train/loop.ts';
 import { drawNoise } from '../train/noise.ts';
-import type { RunFolder } from '../train/run.ts';
+import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
@@ -75,9 +75,14 @@ export function samplingFloor(samples: number, modes = MODES): number {
 export async function runStacked(options: StackedOptions = {}): Promise<StackedResult> {
   const { preset = 'quick', seed = 0 } = options;
   const config = stackedConfig(options.method, preset, options.overrides);
-  const identity = { experiment: 'stacked', config, seed };
-  const run = await edRun<StackedConfig, StackedNumbers>(identity, options, (folder) =>
-    trainStacked(folder, config, options),
+  const identity = {
+    ...{ experiment: 'stacked', config, seed },
+    computation: () => stackedTraining(config, dataOf({ ...options, seed: 0 })),
+  };
+  const run = await edRun<StackedConfig, StackedNumbers>(
+    identity,
+    { shippedFirst: true, ...options },
+    (folder) => trainStacked(folder, config, options),
   );
   return { preset, config, run, numbers: run.numbers, pictures: run.arrays['pictures'] };
 }
@@ -85,8 +90,14 @@ export async function runStacked(options: StackedOptions = {}): Promise<StackedR
 /** Measures a few iterations of a training. @throws DataError when MNIST is not here. */
 export async function estimateStacked(options: StackedOptions = {}): Promise<Estimate> {
   const config = stackedConfig(options.method, options.preset, options.overrides);
+  const { objective, data, steps } = stackedTraining(config, dataOf(options));
+  return estimateTraining(objective, data, steps);
+}
+
+/** What of a training decides its numbers, beside the seed. */
+function stackedTraining(config: StackedConfig, set: StackedMnist) {
   const objective = stackedObjective(config);
-  return estimateTraining(objective, batches(dataOf(options), objective), config.steps);
+  return { objective, data: batches(set, objective), steps: config.steps };
 }
 
 /** Counts the modes of real triples, `samples` of them: what a perfect sampler would get. */
@@ -108,7 +119,7 @@ export function countOfData(samples: number, options: StackedOptions = {}): Stac
 }
 
 async function trainStacked(
-  folder: RunFolder,
+  folder: OpenRun,
   config: StackedConfig,
   options: StackedOptions,
 ): Promise<EdOutcome<StackedNumbers>> {
@@ -116,7 +127,8 @@ async function trainStacked(
   const { evaluation } = config;
   const set = dataOf(options);
   const { classify } = loadMnistClassifier();
-  const objective = stackedObjective(config);
+  const training = stackedTraining(config, set);
+  const { objective } = training;
   const sampler = samplerOf(objective, seed);
   const judge = (state: HostState, step: number, samples: number): StackedCount => {
     const digits = sampler.digits(state, samples, classify);
@@ -126,9 +138,7 @@ async function trainStacked(
     judge(state, step, evaluation.samples),
   );
   const trained = await train({
-    objective,
-    data: batches(set, objective),
-    steps: config.steps,
+    ...training,
     seed,
     run: evaluated,
     checkpointSeconds,
