@@ -1,11 +1,10 @@
 import { ConfigError } from '../core/errors.ts';
 import { sumPerSample } from '../diffusion/gaussian.ts';
-import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { grad, stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { type LatentDecoder, latentDecoder, latentEnergy } from '../models/latent-prior.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
-import { langevin, langevinChain } from '../samplers/langevin.ts';
 import { energyDiscrepancy } from './energy-discrepancy.ts';
 import { type GameState, playersIo } from './game.ts';
 import type { Objective } from './objective.ts';
@@ -93,14 +92,19 @@ export function latentPrior(config: LatentPriorConfig = {}): LatentPrior {
   };
   const energyOf = (params: Params): Energy =>
     totalEnergy((z) => tf.reshape(network.apply(params, z), [z.shape[0]]));
-  const sampler = langevin({ stepSize: posteriorStep ** 2 });
 
   const posterior: LatentPrior['posterior'] = (state, x, start, noise) => {
     const energy = energyOf(players.energy.unpack(state.energy.params).netE);
     const params = players.generator.unpack(state.generator.params).netG;
     const logDensity = (z: Tensor) =>
       tf.sub(logLikelihood(decoder.decode(params, z), x, sigma), energy(z));
-    return langevinChain(sampler, logDensity, start, { normal: noise }).state.x;
+    const slope = grad((z: Tensor) => tf.sum(logDensity(z)));
+    let z = start;
+    for (const normal of tf.unstack(noise, 0)) {
+      const drift = tf.mul(slope(z), 0.5 * posteriorStep ** 2);
+      z = stopGradient(tf.add(tf.add(z, drift), tf.mul(normal, posteriorStep)));
+    }
+    return z;
   };
 
   return {
