@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { unknownName } from '../src/core/errors.ts';
-import type { Bench, Entry } from './lib/bench.ts';
+import type { Bench, Entry, Findings, Survey } from './lib/bench.ts';
 import { describeMachine } from './lib/machine.ts';
 import { type Row, rows, table } from './lib/report.ts';
 import { runRounds } from './lib/rounds.ts';
@@ -26,7 +26,7 @@ ratio = how many times faster we are. Exit code: 0, 1 when ours did not run, 2 f
 `;
 
 interface Options {
-  readonly benches: readonly Bench[];
+  readonly benches: readonly (Bench | Survey)[];
   readonly threads: number;
   readonly iters?: number;
   readonly rounds?: number;
@@ -80,14 +80,17 @@ function readOptions(argv: readonly string[]): Options | 'help' {
   };
 }
 
-async function measure(
-  bench: Bench,
-  options: Options,
-): Promise<{ entries: Entry[]; text: string }> {
+async function measure(bench: Bench | Survey, options: Options): Promise<Findings> {
   const { threads, quick, peers } = options;
-  const field = await bench.field({ threads, quick });
   const wanted = (label: string) =>
     peers === undefined || peers.some((p) => label.toLowerCase().includes(p));
+  if ('survey' in bench) {
+    const rounds = options.rounds ?? (quick ? 3 : bench.rounds);
+    const findings = await bench.survey({ threads, quick, rounds, wanted, onProgress: progress });
+    progress('');
+    return findings;
+  }
+  const field = await bench.field({ threads, quick });
   const entries = await runRounds(
     field.specs.filter((s) => s.role === 'ours' || wanted(s.label)),
     {
@@ -98,7 +101,12 @@ async function measure(
   );
   progress('');
   const missing = field.missing.filter((m) => wanted(m.label));
-  return { entries, text: table(bench, entries, missing, threads) };
+  return {
+    rows: rows(bench, entries, threads),
+    text: table(bench, entries, missing, threads),
+    contestants: entries.map(plain),
+    complete: entries.some((e) => e.spec.role === 'ours' && e.error === undefined),
+  };
 }
 
 /** One line that overwrites itself, on a terminal only. */
@@ -123,16 +131,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const saved: unknown[] = [];
   let complete = true;
   for (const bench of options.benches) {
-    const { entries, text } = await measure(bench, options);
-    const compared = rows(bench, entries, options.threads);
-    complete &&= entries.some((e) => e.spec.role === 'ours' && e.error === undefined);
-    all.push(...compared);
-    saved.push({
-      name: bench.name,
-      title: bench.title,
-      contestants: entries.map(plain),
-      rows: compared,
-    });
+    const { text, ...found } = await measure(bench, options);
+    complete &&= found.complete;
+    all.push(...found.rows);
+    const { name, title } = bench;
+    saved.push({ name, title, contestants: found.contestants, rows: found.rows });
     (options.json ? process.stderr : process.stdout).write(`${text}\n`);
   }
   if (options.json) process.stdout.write(`${JSON.stringify(all, null, 1)}\n`);

@@ -1,7 +1,14 @@
-import type { Bench } from './lib/bench.ts';
+import { kernel } from './kernel.ts';
+import type { Bench, Survey } from './lib/bench.ts';
 import { niceDdaebm, niceMle } from './nice.ts';
 import { STORE } from './store.ts';
 import { toyStep } from './toy-step.ts';
 
 /** Every bench, by the order in which the list is shown. */
-export const BENCHES: readonly Bench[] = [toyStep, ...STORE, niceMle, niceDdaebm];
+export const BENCHES: readonly (Bench | Survey)[] = [
+  toyStep,
+  kernel,
+  ...STORE,
+  niceMle,
+  niceDdaebm,
+];

@@ -1,3 +1,5 @@
+import type { Row } from './report.ts';
+
 /** One program that takes part in a bench: ours or a peer, a process of its own. */
 export interface ContestantSpec {
   /** Shown until the process says what it is (with its version). */
@@ -22,6 +24,7 @@ export interface BenchOptions {
   readonly quick: boolean;
 }
 
+/** A bench whose contestants repeat one iteration. */
 export interface Bench {
   readonly name: string;
   /** What one iteration is, for the heading. */
@@ -30,6 +33,31 @@ export interface Bench {
   readonly iters: number;
   readonly rounds: number;
   field(options: BenchOptions): Promise<{ specs: ContestantSpec[]; missing: MissingPeer[] }>;
+}
+
+export interface SurveyOptions extends BenchOptions {
+  readonly rounds: number;
+  /** Whether the peer of this name was asked for. */
+  wanted(name: string): boolean;
+  onProgress(what: string): void;
+}
+
+export interface Findings {
+  readonly rows: Row[];
+  /** The table for people. */
+  readonly text: string;
+  /** Kept with `--save`: every round. */
+  readonly contestants: unknown[];
+  /** Ours ran. */
+  readonly complete: boolean;
+}
+
+/** A bench that measures several quantities of each contestant, in its own way. */
+export interface Survey {
+  readonly name: string;
+  readonly title: string;
+  readonly rounds: number;
+  survey(options: SurveyOptions): Promise<Findings>;
 }
 
 /** What a contestant says of itself once it is warm. */

@@ -4,13 +4,14 @@ import { pairedRatio, type Summary, summarise } from './statistics.ts';
 /** One comparison; `ratio` = how many times faster ours is than the peer. */
 export interface Row {
   readonly name: string;
-  readonly unit: 'CPU-ms/iteration' | 'wall-ms/iteration';
+  readonly unit: 'CPU-ms/iteration' | 'wall-ms/iteration' | 'wall-ms';
   readonly threads: number;
-  readonly ours: number;
-  /** null where a bench has no peers, as `ratio`. */
+  /** null where ours, or the peer, failed: `fails` says how. `peer` also where a bench has none. */
+  readonly ours: number | null;
   readonly peer: number | null;
   readonly peerName: string;
   readonly ratio: number | null;
+  readonly fails?: string;
 }
 
 const CLOCKS = [
@@ -99,7 +100,7 @@ export function table(
 }
 
 /** Columns padded to the widest cell; a line with fewer cells may run over. */
-function aligned(lines: readonly (readonly string[])[]): string[] {
+export function aligned(lines: readonly (readonly string[])[]): string[] {
   const full = lines.filter((l) => l.length === lines[0].length);
   const widths = lines[0].map((_, c) =>
     Math.max(...(c === 0 ? lines : full).map((l) => l[c].length)),
@@ -112,15 +113,15 @@ function aligned(lines: readonly (readonly string[])[]): string[] {
   );
 }
 
-function withSpread(s: Summary, unit = ''): string {
+export function withSpread(s: Summary, unit = ''): string {
   if (Number.isNaN(s.median)) return '';
   return `${short(s.median)}${unit} (${short(s.min)}–${short(s.max)})`;
 }
 
-function short(value: number): string {
+export function short(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function round(value: number): number {
+export function round(value: number): number {
   return Number(value.toPrecision(4));
 }

@@ -93,7 +93,7 @@ function ports(five: readonly number[]) {
 }
 
 /** Ports that nobody listens on, all held at once so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const listening = (server: Server) =>
     new Promise<number>((resolve, reject) => {

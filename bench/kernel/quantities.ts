@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '../lib/statistics.ts';
+import { type Answer, type Launch, TimedKernel } from './client.ts';
+
+/** One thing that is measured of every kernel; each has its line in the table. */
+export interface Quantity {
+  readonly name: string;
+  /** Milliseconds that ours must stay below. */
+  readonly target?: number;
+}
+
+export const QUANTITIES = {
+  start: { name: 'cold start', target: 500 },
+  first: { name: 'first result', target: undefined },
+  sum: { name: '1+1', target: 8 },
+  complete: { name: 'completion', target: undefined },
+  tfjs: { name: 'import of tfjs', target: undefined },
+  lines: { name: '100 000 lines', target: 1000 },
+} as const satisfies Record<string, Quantity>;
+
+export type QuantityId = keyof typeof QUANTITIES;
+
+/** Milliseconds, or why there are none. */
+export type Reading = number | string;
+
+/** How a user meets the kernel: after the start, type checkers and caches get a moment. */
+const SETTLE_MS = 3000;
+const WARM_SUMS = 50;
+const LINES = 100_000;
+
+const NAMES = [...'abcdefghijklmnopqrst'];
+
+/** Everything that is measured of one kernel in one round. A failure costs its row only. */
+export async function measureKernel(
+  launch: Launch,
+  counts: { readonly sums: number; readonly completions: number },
+): Promise<Record<QuantityId, Reading>> {
+  const readings = Object.fromEntries(
+    Object.keys(QUANTITIES).map((id) => [id, 'fails: not reached']),
+  ) as Record<QuantityId, Reading>;
+  const take = async (id: QuantityId, measure: () => Promise<number>) => {
+    try {
+      readings[id] = await measure();
+    } catch (error) {
+      readings[id] = `fails: ${(error as Error).message}`;
+    }
+  };
+  await withKernel(launch, async (kernel) => {
+    await take('start', () => kernel.ready());
+    await take('first', async () => {
+      expectText(await kernel.execute('40 + 2'), '42');
+      return performance.now() - kernel.started;
+    });
+    await sleep(SETTLE_MS);
+    await take('sum', async () => {
+      const times: number[] = [];
+      for (let i = 0; i < WARM_SUMS + counts.sums; i++) {
+        const answer = await kernel.execute('1+1');
+        if (i === 0) expectText(answer, '2');
+        if (i >= WARM_SUMS) times.push(answer.ms);
+      }
+      return median(times);
+    });
+    await take('complete', () => completions(kernel, counts.completions));
+  });
+  await withKernel(launch, async (kernel) => {
+    await kernel.ready();
+    await kernel.execute('0');
+    await sleep(SETTLE_MS);
+    await take('tfjs', async () => {
+      const code = "import * as tf from '@tensorflow/tfjs';\ntf.tensor1d([1, 2, 3]).shape[0] + 38";
+      const answer = await kernel.execute(code);
+      expectText(answer, '41');
+      return answer.ms;
+    });
+    await take('lines', () => lines(kernel));
+  });
+  return readings;
+}
+
+async function withKernel(launch: Launch, use: (kernel: TimedKernel) => Promise<void>) {
+  const kernel = await TimedKernel.launch(launch);
+  try {
+    await use(kernel);
+  } catch {
+    // It did not start: the rows say that they were not reached.
+  } finally {
+    await kernel.stop();
+  }
+}
+
+/** Properties of a variable of the notebook; the code differs each time, as when one types. */
+async function completions(kernel: TimedKernel, count: number): Promise<number> {
+  await kernel.execute('const model = { layers: [1, 2], energy: (x: number) => x * x };');
+  const times: number[] = [];
+  const warm = 5;
+  for (let i = 0; i < warm + count; i++) {
+    const { content, ms } = await kernel.complete(`const ${NAMES[i % 20]}${i} = model.`);
+    const matches = Array.isArray(content['matches']) ? content['matches'].map(String) : [];
+    if (!matches.some((match) => match.endsWith('energy'))) {
+      throw new Error(`'energy' is not among the ${matches.length} matches`);
+    }
+    if (i >= warm) times.push(ms);
+  }
+  return median(times);
+}
+
+async function lines(kernel: TimedKernel): Promise<number> {
+  const answer = await kernel.execute(
+    `for (let i = 0; i < ${LINES}; i++) console.log('line ' + i);`,
+    30_000,
+  );
+  const text = streamText(answer);
+  const arrived = text.split('\n').length - 1;
+  if (arrived !== LINES) throw new Error(`${arrived} of ${LINES} lines when the cell is over`);
+  if (!text.endsWith(`line ${LINES - 1}\n`)) throw new Error('the lines are not in order');
+  return answer.ms;
+}
+
+function streamText({ published }: Answer): string {
+  return published
+    .filter((message) => message.header.msg_type === 'stream')
+    .map((message) => message.content['text'])
+    .join('');
+}
+
+/** The value of a cell, wherever a kernel shows it: tslab prints results. */
+function expectText(answer: Answer, wanted: string): void {
+  if (answer.content['status'] !== 'ok') {
+    const { ename, evalue } = answer.content;
+    throw new Error([ename, evalue].filter(Boolean).join(': ') || 'the cell ended with an error');
+  }
+  const results = answer.published
+    .filter((message) => message.header.msg_type === 'execute_result')
+    .map((message) => (message.content['data'] as Record<string, string>)['text/plain']);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: Deno colours its results.
+  const shown = `${results.join('')}${streamText(answer)}`.replace(/\x1b\[\d+m/g, '');
+  if (!shown.split('\n').includes(wanted)) throw new Error(`${wanted} is not shown`);
+}
