@@ -1,22 +1,19 @@
 import { readConnectionFile } from './protocol/connection.ts';
-import { Kernel } from './protocol/kernel.ts';
+import { spawnUser } from './protocol/user-process.ts';
 
 /** What Jupyter starts: `node main.js CONNECTION_FILE`. */
-function main(): void {
+async function main(): Promise<void> {
   const path = process.argv[2];
   if (path === undefined) {
     process.stderr.write('usage: node main.js CONNECTION_FILE\n');
     process.exitCode = 2;
     return;
   }
-  let kernel: Kernel;
-  try {
-    kernel = new Kernel(readConnectionFile(path));
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    process.exitCode = 1;
-    return;
-  }
+  const info = readConnectionFile(path);
+  // The process for the user's code starts on another core while this one loads its modules.
+  const child = spawnUser();
+  const { Kernel } = await import('./protocol/kernel.ts');
+  const kernel = new Kernel(info, child);
   process.on('SIGINT', () => kernel.interrupt());
   process.on('SIGTERM', () => kernel.close());
   // Jupyter names itself here: a kernel whose Jupyter is gone would run for ever.
@@ -29,13 +26,13 @@ function main(): void {
   process.on('uncaughtException', (error) => {
     process.stderr.write(`[gibbs kernel] ${error.stack ?? error}\n`);
   });
-  void kernel.run().then(
-    () => process.exit(0),
-    (error: Error) => {
-      process.stderr.write(`[gibbs kernel] cannot start: ${error.message}\n`);
-      process.exit(1);
-    },
-  );
+  await kernel.run();
 }
 
-main();
+main().then(
+  () => process.exit(process.exitCode),
+  (error: Error) => {
+    process.stderr.write(`[gibbs kernel] cannot start: ${error.message}\n`);
+    process.exit(1);
+  },
+);

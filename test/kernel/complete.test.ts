@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Scope } from '../../src/kernel/cell/box.ts';
-import { utf16Offset } from '../../src/kernel/protocol/questions.ts';
 import { completeRuntime } from '../../src/kernel/user/complete.ts';
 import { plainNames } from '../../src/kernel/user/stack.ts';
 
@@ -44,13 +43,7 @@ describe('runtime completion', () => {
   });
 });
 
-describe('positions and names', () => {
-  it('count code points on the wire and UTF-16 units here', () => {
-    expect(utf16Offset('🎲ab', 2)).toBe(3);
-    expect(utf16Offset('ab', 9)).toBe(2);
-    expect(utf16Offset('ab', 'x')).toBe(2);
-  });
-
+describe('names', () => {
   it('show variables as they were typed', () => {
     expect(plainNames('(0 , f·.v) is not a function')).toBe('f is not a function');
     expect(plainNames('a·.g.b is not a constructor')).toBe('a.b is not a constructor');

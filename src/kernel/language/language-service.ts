@@ -1,10 +1,8 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { isComplete } from './is-complete.ts';
 import {
   CANCELLED,
-  type Completeness,
   type Completions,
   type Diagnostic,
   type ExecutedCell,
@@ -42,8 +40,6 @@ export interface LanguageService {
   complete(code: string, offset: number): Promise<Completions>;
   /** Markdown about what stands at UTF-16 `offset`, at level 1 with its source; or null. */
   inspect(code: string, offset: number, level?: number): Promise<string | null>;
-  /** Whether `code` can be run as it stands; answered at once, without the thread. */
-  isComplete(code: string): Completeness;
   /** Ends the thread; open questions are answered with nothing found. */
   dispose(): void;
 }
@@ -204,7 +200,6 @@ export function createLanguageService(
         'inspect',
       );
     },
-    isComplete,
     dispose() {
       if (disposed) return;
       disposed = true;

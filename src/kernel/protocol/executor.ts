@@ -1,7 +1,6 @@
-import type { LanguageService } from '../language/index.ts';
 import type { ErrorContent, FromUser } from '../user/wire.ts';
+import { CellChecks } from './cell-checks.ts';
 import type { History } from './history.ts';
-import { diagnosticsText, typesMode } from './language.ts';
 import type { Content, Message } from './message.ts';
 import type { Channel } from './sockets.ts';
 import { TextBatcher } from './text-batcher.ts';
@@ -30,18 +29,27 @@ interface Outcome {
   readonly expressions: Content;
 }
 
+/** A cell to run, read from its message. */
+interface Request {
+  readonly cell: number;
+  readonly code: string;
+  readonly count: number;
+  readonly content: Content;
+  readonly silent: boolean;
+  /** Publishes that the cell runs: as soon as it does, for that must not hold it up. */
+  readonly announce: () => void;
+}
+
 interface Current {
   readonly cell: number;
-  result: string | undefined;
   /** Characters of raw output, which is bounded like other text. */
   raw: number;
+  readonly onResult: (text: string) => void;
   readonly resolve: (outcome: Outcome) => void;
 }
 
 const RAW_LIMIT = Number(process.env['GIBBS_KERNEL_OUTPUT_LIMIT']) || 32 * 2 ** 20;
 const PARENTS = 2000;
-/** Longest wait for the language service to be started by a cell that must be checked, ms. */
-const LANGUAGE_START = 10_000;
 /** Variables named when they are lost. */
 const LISTED = 40;
 const OK: Outcome = { expressions: {} };
@@ -63,15 +71,7 @@ export class Executor {
   #current: Current | undefined;
   #draining = false;
   #interrupted = false;
-  #language: LanguageService | undefined;
-  #languageStarted: () => void = () => undefined;
-  readonly #languageReady = new Promise<void>((resolve) => {
-    this.#languageStarted = resolve;
-    // Without it, cells run unchecked.
-    setTimeout(resolve, LANGUAGE_START).unref();
-  });
-  /** Cells that ran before the language service was there. */
-  readonly #untold: [cellId: string, code: string, count: number][] = [];
+  readonly checks = new CellChecks();
 
   constructor(io: KernelIo, history: History, user: () => UserProcess) {
     this.#io = io;
@@ -149,21 +149,14 @@ export class Executor {
     const cell = ++this.#cells;
     this.#parents.set(cell, message);
     this.#parents.delete(cell - PARENTS);
-    this.#io.publish('status', { execution_state: 'busy' }, message);
     const count = stored ? ++this.#count : this.#count + (silent ? 0 : 1);
-    if (!silent) {
-      this.#io.publish('execute_input', { code, execution_count: count }, message);
-    }
     this.#interrupted = false;
-    const blocked = await this.#check(message, code, count, silent);
-    let outcome: Outcome = OK;
-    let result: string | undefined;
-    if (blocked !== undefined) outcome = { error: blocked, expressions: {} };
-    else if (code.trim() !== '' || Object.keys(userExpressions(content)).length > 0) {
-      ({ outcome, result } = await this.#run(cell, code, count, content));
-    }
+    const announce = () => {
+      this.#io.publish('status', { execution_state: 'busy' }, message);
+      if (!silent) this.#io.publish('execute_input', { code, execution_count: count }, message);
+    };
+    const { outcome, result } = await this.#run({ cell, code, count, content, silent, announce });
     this.#text.flush();
-    if (stored && code.trim() !== '') this.#history.add(count, code, result);
     const { error } = outcome;
     if (error !== undefined && !silent) this.#io.publish('error', { ...error }, message);
     const reply: Content =
@@ -179,80 +172,50 @@ export class Executor {
     const aborted = stops ? await this.#aborted() : [];
     this.#io.reply(channel, 'execute_reply', message, reply);
     this.#io.publish('status', { execution_state: 'idle' }, message);
+    if (stored && code.trim() !== '') this.#history.add(count, code, result);
     return aborted;
   }
 
-  async #run(
-    cell: number,
-    code: string,
-    count: number,
-    content: Content,
-  ): Promise<{ outcome: Outcome; result: string | undefined }> {
-    const user = this.#user();
-    await user.ready;
-    if (user !== this.#user()) await this.#user().ready;
-    let current: Current | undefined;
+  async #run(request: Request): Promise<{ outcome: Outcome; result?: string }> {
+    const { cell, code, count, content, silent, announce } = request;
+    const expressions = userExpressions(content);
+    const mode = silent ? 'off' : this.checks.mode(code);
+    const empty = code.trim() === '' && Object.keys(expressions).length === 0;
+    const startsAtOnce = mode !== 'block' && !empty && this.#user().started;
+    if (!startsAtOnce) announce();
+    if (mode === 'block') {
+      const error = await this.checks.blocking(code, count);
+      if (error !== undefined) return { outcome: { error, expressions: {} } };
+    }
+    if (empty) return { outcome: OK };
+    // The process may be replaced by a fresh one meanwhile.
+    while (!this.#user().started) await this.#user().ready;
+    let result: string | undefined;
     const outcome = await new Promise<Outcome>((resolve) => {
-      current = { cell, result: undefined, raw: 0, resolve };
-      this.#current = current;
+      this.#current = { cell, raw: 0, resolve, onResult: (text) => (result = text) };
       this.#user().send({
         t: 'execute',
         cell,
         code,
         count,
-        silent: content['silent'] === true,
+        silent,
         allowStdin: content['allow_stdin'] === true,
-        userExpressions: userExpressions(content),
+        userExpressions: expressions,
       });
       // Stop pressed before the cell had begun.
       if (this.#interrupted) this.#user().send({ t: 'interrupt' });
+      // The cell has begun to run while the rest of this is done.
+      if (startsAtOnce) announce();
+      if (!silent) this.checks.ran(code, count, mode === 'warn' ? this.#warn(cell) : undefined);
     });
-    return { outcome, result: current?.result };
+    return { outcome, ...(result !== undefined && { result }) };
   }
 
-  get language(): LanguageService | undefined {
-    return this.#language;
-  }
-
-  set language(service: LanguageService | undefined) {
-    this.#language = service;
-    this.#languageStarted();
-    for (const cell of this.#untold.splice(0)) service?.update(...cell);
-  }
-
-  /** Has the types checked; the error that keeps the cell from running, in `block` mode. */
-  async #check(
-    message: Message,
-    code: string,
-    count: number,
-    silent: boolean,
-  ): Promise<ErrorContent | undefined> {
-    if (silent || code.trim() === '') return undefined;
-    const mode = typesMode(code);
-    if (mode === 'block') await this.#languageReady;
-    const { language } = this;
-    if (language === undefined) {
-      this.#untold.push([`cell-${count}`, code, count]);
-      return undefined;
-    }
-    const name = `Cell [${count}]`;
-    if (mode === 'block') {
-      const found = await language.diagnostics(code);
-      const errors = found.filter((d) => d.category === 'error');
-      if (errors.length > 0) {
-        const text = diagnosticsText(name, errors).trimEnd();
-        return { ename: 'TypeCheckError', evalue: errors[0].message, traceback: text.split('\n') };
-      }
-    } else if (mode === 'warn') {
-      void language.diagnostics(code).then((found) => {
-        if (found.length === 0) return;
-        this.#text.flush();
-        const text = diagnosticsText(name, found);
-        this.#io.publish('stream', { name: 'stderr', text }, message);
-      });
-    }
-    language.update(`cell-${count}`, code, count);
-    return undefined;
+  #warn(cell: number): (text: string) => void {
+    return (text) => {
+      this.#text.flush();
+      this.#io.publish('stream', { name: 'stderr', text }, this.parent(cell));
+    };
   }
 
   /** What a cell produced. */
@@ -275,8 +238,9 @@ export class Executor {
         return;
       case 'result': {
         const text = frame.data['text/plain'];
-        if (this.#current?.cell === frame.c && typeof text === 'string')
-          this.#current.result = text;
+        if (this.#current?.cell === frame.c && typeof text === 'string') {
+          this.#current.onResult(text);
+        }
         const content = {
           data: frame.data,
           metadata: frame.metadata,
@@ -327,8 +291,7 @@ export class Executor {
   died(reason: string): void {
     this.#text.flush();
     this.#asked = [];
-    this.#untold.length = 0;
-    this.language?.reset();
+    this.checks.reset();
     const lost = lostText([...this.#names]);
     this.#names.clear();
     const evalue =

@@ -15,6 +15,8 @@ export type HistoryTuple = [number, number, string | [string, string | null]];
 
 const KEPT = 10_000;
 const MAX_OUTPUT = 2000;
+/** Time from a cell to its line in the file, ms: cells that follow at once share a write. */
+const DELAY = 20;
 
 /** The file that history is kept in; `GIBBS_KERNEL_HISTORY` names another, empty means none. */
 export function historyPath(): string | undefined {
@@ -34,6 +36,9 @@ export class History {
   readonly #onProblem: (message: string) => void;
   #entries: HistoryEntry[];
   #writing: Promise<void> = Promise.resolve();
+  /** Lines not yet written. */
+  #lines = '';
+  #timer: NodeJS.Timeout | undefined;
   #broken = false;
 
   constructor(path: string | undefined, onProblem: (message: string) => void) {
@@ -57,7 +62,9 @@ export class History {
     };
     this.#entries.push(entry);
     if (this.#entries.length > 3 * KEPT) this.#entries = this.#entries.slice(-KEPT);
-    this.#write((file) => appendFile(file, `${JSON.stringify(entry)}\n`));
+    if (this.#path === undefined || this.#broken) return;
+    this.#lines += `${JSON.stringify(entry)}\n`;
+    this.#timer ??= setTimeout(() => this.#save(), DELAY).unref();
   }
 
   tail(n: number, withOutput: boolean): HistoryTuple[] {
@@ -85,7 +92,16 @@ export class History {
 
   /** Resolves when everything is on disk. */
   async flush(): Promise<void> {
+    this.#save();
     await this.#writing;
+  }
+
+  #save(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const lines = this.#lines;
+    this.#lines = '';
+    if (lines !== '') this.#write((file) => appendFile(file, lines));
   }
 
   #write(action: (path: string) => Promise<void>): void {

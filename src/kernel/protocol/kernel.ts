@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { gibbsVersion } from '../../core/versions.ts';
 import type { FromUser } from '../user/wire.ts';
 import { CommBridge } from './comm-bridge.ts';
@@ -8,12 +9,15 @@ import { LANGUAGE_INFO } from './language.ts';
 import { type Content, type Message, MessageFactory, PROTOCOL_VERSION, Signer } from './message.ts';
 import { Questions } from './questions.ts';
 import { type Channel, Sockets } from './sockets.ts';
-import { UserProcess } from './user-process.ts';
+import { spawnUser, UserProcess } from './user-process.ts';
 
 type Handler = (
   message: Message,
   channel: Channel,
 ) => Promise<Content | undefined> | Content | undefined;
+
+/** Time that the first cell has to itself before the type checker starts, ms. */
+const LANGUAGE_DELAY = 100;
 
 /** The kernel as Jupyter sees it: it answers requests and owns the process of the user's code. */
 export class Kernel {
@@ -30,14 +34,15 @@ export class Kernel {
   #stopping = false;
   #rejected = 0;
 
-  constructor(info: ConnectionInfo) {
+  /** `child`: the first process for the user's code, which starts while the kernel is made. */
+  constructor(info: ConnectionInfo, child: ChildProcess) {
     this.#info = info;
     this.#sockets = new Sockets(new Signer(info.key, info.signature_scheme), {
       onMessage: (channel, message) => void this.#receive(channel, message),
       onRejected: (channel, reason) => this.#reject(channel, reason),
       onSubscribe: (topic) => this.#welcome(topic),
     });
-    this.#user = this.#startUser();
+    this.#user = this.#startUser(child);
     const io = {
       publish: (type: string, content: Content, parent: Message | undefined, extra = {}) =>
         this.#publish(type, content, parent, extra),
@@ -46,7 +51,7 @@ export class Kernel {
       ask: (request: Message, content: Content) => this.#ask(request, content),
     };
     this.#executor = new Executor(io, this.#history, () => this.#user);
-    this.#questions = new Questions(() => this.#user, this.#executor);
+    this.#questions = new Questions(() => this.#user, this.#executor.checks);
     this.#comms = new CommBridge(io, () => this.#user, this.#executor);
     const questions = this.#questions;
     this.#handlers = {
@@ -72,7 +77,9 @@ export class Kernel {
     });
     await this.#sockets.bind(this.#info);
     this.#publish('status', { execution_state: 'starting' }, undefined);
-    void this.#user.ready.then(() => this.#questions.start());
+    void this.#user.ready.then(() => {
+      setTimeout(() => void this.#questions.start(), LANGUAGE_DELAY).unref();
+    });
     await closed;
     this.#user.kill();
     this.#questions.dispose();
@@ -90,8 +97,8 @@ export class Kernel {
     this.#closed?.();
   }
 
-  #startUser(): UserProcess {
-    const user = new UserProcess(process.cwd(), {
+  #startUser(child = spawnUser()): UserProcess {
+    const user = new UserProcess(child, {
       onFrame: (frame, rest) => this.#frame(frame, rest),
       onRaw: (stream, text) => this.#executor.raw(stream, text),
       onDeath: (reason) => {

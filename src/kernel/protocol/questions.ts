@@ -1,7 +1,8 @@
-import { parseSync } from 'rolldown/utils';
-import type { LanguageService } from '../language/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Completions, LanguageService } from '../language/index.ts';
+import { toCodePoints, toUtf16Offset } from '../language/offsets.ts';
 import type { FromUser } from '../user/wire.ts';
-import type { Executor } from './executor.ts';
+import type { CellChecks } from './cell-checks.ts';
 import type { Content } from './message.ts';
 import type { UserProcess } from './user-process.ts';
 
@@ -15,18 +16,22 @@ interface Candidates {
 const RUNTIME_PATIENCE = 60;
 /** How long the type checker may take to complete, ms: a menu that comes later is of no use. */
 const TYPED_PATIENCE = 4000;
+/** The same while it still reads its libraries and the running program has named something. */
+const COLD_PATIENCE = 150;
 
 /** Completion, inspection and completeness: the language service joined with the living values. */
 export class Questions {
   readonly #user: () => UserProcess;
-  readonly #executor: Executor;
+  readonly #checks: CellChecks;
   readonly #waiting = new Map<number, (found: Candidates) => void>();
   #language: LanguageService | undefined;
+  /** The language service has read its libraries. */
+  #warm = false;
   #nextId = 0;
 
-  constructor(user: () => UserProcess, executor: Executor) {
+  constructor(user: () => UserProcess, checks: CellChecks) {
     this.#user = user;
-    this.#executor = executor;
+    this.#checks = checks;
   }
 
   /** Starts the language service; not before the first cell can run. */
@@ -36,7 +41,10 @@ export class Questions {
       cwd: process.cwd(),
       onFailure: (message) => process.stderr.write(`[gibbs kernel] language service: ${message}\n`),
     });
-    this.#executor.language = this.#language;
+    this.#checks.language = this.#language;
+    void this.#language.diagnostics('').then(() => {
+      this.#warm = true;
+    });
   }
 
   dispose(): void {
@@ -45,47 +53,15 @@ export class Questions {
 
   async complete(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');
-    const offset = utf16Offset(code, content['cursor_pos']);
-    const [typed, living] = await Promise.all([
-      this.#patiently(this.#language?.complete(code, offset)),
-      this.#runtime(code, offset),
-    ]);
-    const [start, end] =
-      typed === undefined || typed.matches.length === 0
-        ? [living.start, living.end]
-        : [typed.start, typed.end];
-    const types = new Map((typed?.types ?? []).map((t) => [t.text, t.type]));
-    const matches = new Set(typed?.matches);
-    const typedFound = matches.size > 0;
-    if (living.start === start && living.end === end) {
-      for (const { text, type } of living.matches) {
-        // The type checker knows the globals, and those that make sense here.
-        if (type === 'global' && typedFound) continue;
-        matches.add(text);
-        if (!types.has(text)) types.set(text, type);
-      }
-    }
-    const toCodepoints = (at: number) => [...code.slice(0, at)].length;
-    const [cursor_start, cursor_end] = [toCodepoints(start), toCodepoints(end)];
-    const shown = preferExactCase([...matches], code.slice(start, offset));
-    const experimental = shown.map((text) => ({
-      text,
-      type: types.get(text) ?? '',
-      start: cursor_start,
-      end: cursor_end,
-    }));
-    return {
-      status: 'ok',
-      matches: shown,
-      cursor_start,
-      cursor_end,
-      metadata: { _jupyter_types_experimental: experimental },
-    };
+    const offset = cursorOf(code, content['cursor_pos']);
+    const living = this.#runtime(code, offset);
+    const typed = await this.#patiently(this.#language?.complete(code, offset), living);
+    return merged(code, offset, typed, await living);
   }
 
   async inspect(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');
-    const offset = utf16Offset(code, content['cursor_pos']);
+    const offset = cursorOf(code, content['cursor_pos']);
     const level = content['detail_level'] === 1 ? 1 : 0;
     const markdown = await this.#language?.inspect(code, offset, level);
     if (markdown === null || markdown === undefined) {
@@ -96,9 +72,9 @@ export class Questions {
     return { status: 'ok', found: true, data, metadata: {} };
   }
 
-  isComplete(content: Content): Content {
-    const code = String(content['code'] ?? '');
-    const found = this.#language?.isComplete(code) ?? parsedCompleteness(code);
+  async isComplete(content: Content): Promise<Content> {
+    const { isComplete } = await import('../language/is-complete.ts');
+    const found = isComplete(String(content['code'] ?? ''));
     const indent = found.status === 'incomplete' ? { indent: found.indent } : {};
     return { status: found.status, ...indent };
   }
@@ -108,16 +84,20 @@ export class Questions {
     this.#waiting.delete(frame.id);
   }
 
-  /** The answer, or undefined when the language service is still reading libraries. */
-  #patiently<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
-    if (answer === undefined) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(undefined), TYPED_PATIENCE);
-      void answer.then((found) => {
-        clearTimeout(timer);
-        resolve(found);
-      });
-    });
+  /** The answer, or undefined when it takes too long. */
+  async #patiently<T>(
+    answer: Promise<T> | undefined,
+    living: Promise<Candidates>,
+  ): Promise<T | undefined> {
+    if (answer === undefined) return undefined;
+    const late = async (): Promise<undefined> => {
+      if (!this.#warm) {
+        await sleep(COLD_PATIENCE, undefined, { ref: false });
+        if ((await living).matches.length > 0) return;
+      }
+      await sleep(TYPED_PATIENCE, undefined, { ref: false });
+    };
+    return Promise.race([answer, late()]);
   }
 
   /** Names from the running program, if it has a moment. */
@@ -134,25 +114,53 @@ export class Questions {
   }
 }
 
+/** The reply to a completion request: what the type checker found, then what only the values tell. */
+function merged(
+  code: string,
+  offset: number,
+  typed: Completions | undefined,
+  living: Candidates,
+): Content {
+  const [start, end] =
+    typed === undefined || typed.matches.length === 0
+      ? [living.start, living.end]
+      : [typed.start, typed.end];
+  const types = new Map((typed?.types ?? []).map((t) => [t.text, t.type]));
+  const matches = new Set(typed?.matches);
+  const typedFound = matches.size > 0;
+  if (living.start === start && living.end === end) {
+    for (const { text, type } of living.matches) {
+      // The type checker knows the globals, and those that make sense here.
+      if (type === 'global' && typedFound) continue;
+      matches.add(text);
+      if (!types.has(text)) types.set(text, type);
+    }
+  }
+  const [cursor_start, cursor_end] = [toCodePoints(code, start), toCodePoints(code, end)];
+  const shown = preferExactCase([...matches], code.slice(start, offset));
+  const experimental = shown.map((text) => ({
+    text,
+    type: types.get(text) ?? '',
+    start: cursor_start,
+    end: cursor_end,
+  }));
+  return {
+    status: 'ok',
+    matches: shown,
+    cursor_start,
+    cursor_end,
+    metadata: { _jupyter_types_experimental: experimental },
+  };
+}
+
 /** Front ends narrow by what is typed: matches of another case only where there is none. */
 function preferExactCase(matches: readonly string[], prefix: string): readonly string[] {
   const exact = matches.filter((text) => text.startsWith(prefix));
   return exact.length > 0 ? exact : matches;
 }
 
-/** `cursor_pos` counts code points; JavaScript counts UTF-16 units. */
-export function utf16Offset(code: string, position: unknown): number {
+/** The position of the cursor in UTF-16 units; the end of the code when it is not a position. */
+function cursorOf(code: string, position: unknown): number {
   if (typeof position !== 'number' || position < 0) return code.length;
-  if (!/[\ud800-\udbff]/.test(code)) return Math.min(position, code.length);
-  return [...code].slice(0, position).join('').length;
-}
-
-/** Without the language service: what the parser of the transform says. */
-function parsedCompleteness(code: string): { status: string; indent: string } {
-  const { errors } = parseSync('cell.ts', code, { lang: 'ts', sourceType: 'module' });
-  if (errors.length === 0) return { status: 'complete', indent: '' };
-  const atEnd = errors.some((error) =>
-    error.labels.some((label) => label.end >= code.trimEnd().length),
-  );
-  return { status: atEnd ? 'incomplete' : 'invalid', indent: '  ' };
+  return toUtf16Offset(code, position);
 }

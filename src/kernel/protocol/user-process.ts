@@ -74,6 +74,24 @@ class RawStream {
   }
 }
 
+/** Starts a process for the user's code in the working folder. */
+export function spawnUser(): ChildProcess {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const host = fileURLToPath(new URL(`../user/host.${extension}`, import.meta.url));
+  const flags = [
+    // Local files are modules of our own, so that they can be read again.
+    '--experimental-vm-modules',
+    '--expose-internals',
+    '--disable-warning=ExperimentalWarning',
+  ];
+  return spawn(process.execPath, [...process.execArgv, ...flags, host], {
+    // Cells change variables that a compiled function captured: its second call checks.
+    env: { GIBBS_CHECKED: '2', ...process.env },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+}
+
 /** The process in which the user's code runs. */
 export class UserProcess {
   readonly #child: ChildProcess;
@@ -83,22 +101,8 @@ export class UserProcess {
   #closing = false;
   #why: string | undefined;
 
-  constructor(cwd: string, handlers: UserProcessHandlers) {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const host = fileURLToPath(new URL(`../user/host.${extension}`, import.meta.url));
-    const flags = [
-      // Local files are modules of our own, so that they can be read again.
-      '--experimental-vm-modules',
-      '--expose-internals',
-      '--disable-warning=ExperimentalWarning',
-    ];
-    this.#child = spawn(process.execPath, [...process.execArgv, ...flags, host], {
-      cwd,
-      // Cells change variables that a compiled function captured: its second call checks.
-      env: { GIBBS_CHECKED: '2', ...process.env },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
-      serialization: 'advanced',
-    });
+  constructor(child: ChildProcess, handlers: UserProcessHandlers) {
+    this.#child = child;
     const [, stdout, stderr, frames] = this.#child.stdio as Readable[];
     this.#raw = [new RawStream(1, stdout, handlers), new RawStream(2, stderr, handlers)];
     let ready: () => void = () => undefined;

@@ -5,6 +5,7 @@ import { type ToWorker, WORDS } from './wire.ts';
 
 interface CallFrame {
   readonly location: { readonly scriptId: string };
+  readonly functionLocation?: { readonly lineNumber: number; readonly columnNumber?: number };
 }
 
 interface InspectorMessage {
@@ -22,8 +23,18 @@ const UNWIND = "globalThis[Symbol.for('gibbs.kernel.unwind')]()";
 const GRACE = 20;
 /** The same for code that has asked for the flag within this time: it will ask again. */
 const COOPERATIVE_GRACE = 400;
+/** The longest that such code is given where it gets little of a busy machine, ms. */
+const LONGEST_GRACE = 3000;
 /** How long to look for JavaScript of the cell before taking it for one that waits, ms. */
 const WATCH = 40;
+/** How long to wait for a function of a library to return, ms. */
+const RETURN = 400;
+/** A function of a library that computes for this long in such waits is taken for endless, ms. */
+const ENDLESS = 150;
+/** A thread that computes for this long after a message without taking it is deaf, ms. */
+const DEAF = 20;
+/** How long to look for code of the user among what runs, ms. */
+const SEARCH = 250;
 
 /**
  * Stops the cell that runs in a worker thread, whatever it does, and keeps the thread.
@@ -31,7 +42,8 @@ const WATCH = 40;
  * V8 must not be terminated while a native call is on the stack: Node aborts. So the debugger is
  * asked to pause, which can only happen in JavaScript; from there it steps out until a function of
  * the user is on top (a native call may have called back into a library), and only then the paused
- * code is ended. A cell that only waits is given up by a message.
+ * code is ended. Code of a library is ended itself only when it does not return, or when the thread
+ * takes no messages meanwhile. A cell that only waits is given up by a message.
  */
 export class Stopper {
   readonly #worker: Worker;
@@ -44,6 +56,10 @@ export class Stopper {
   #onPaused: ((frames: CallFrame[]) => void) | undefined;
   #stopping = false;
   #forced = false;
+  /** The function of a library that did not return, and what was computed while waiting for it. */
+  #stuck: { name: string; computed: number } | undefined;
+  /** How often the thread computed on and took no message. */
+  #deaf = 0;
 
   constructor(worker: Worker, words: Int32Array) {
     this.#worker = worker;
@@ -81,6 +97,8 @@ export class Stopper {
     if (cell === 0) return;
     this.#stopping = true;
     this.#forced = false;
+    this.#stuck = undefined;
+    this.#deaf = 0;
     Atomics.store(this.#words, WORDS.interrupt, 1);
     Atomics.notify(this.#words, WORDS.interrupt);
     Atomics.notify(this.#words, WORDS.input);
@@ -93,8 +111,10 @@ export class Stopper {
           this.#post({ t: 'terminated', cell });
           await this.#until(cell, 1000);
         } else if (this.#runs(cell)) {
+          const computed = cpuTime() + DEAF;
           this.#post({ t: 'cancel', cell });
           await this.#until(cell, round === 0 ? 50 : 200);
+          if (cpuTime() > computed) this.#deaf++;
           // Deaf to messages and without JavaScript to pause: it may wait for a child process.
           const native = Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced;
           if (this.#runs(cell) && !native) signalChildren(round < 8 ? 'SIGINT' : 'SIGKILL');
@@ -113,12 +133,17 @@ export class Stopper {
   async #grace(cell: number, round: number): Promise<boolean> {
     const { eventLoopUtilization } = this.#worker.performance;
     const before = eventLoopUtilization();
+    const [start, computed] = [performance.now(), cpuTime()];
     const sinceAsked = (Date.now() - Atomics.load(this.#words, WORDS.lastAsked)) | 0;
-    const asks = sinceAsked >= 0 && sinceAsked < COOPERATIVE_GRACE && round === 0;
-    let end = performance.now() + (asks ? COOPERATIVE_GRACE : GRACE);
-    while (performance.now() < end && this.#runs(cell) && !this.#forced) {
-      if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) {
-        end = Math.max(end, performance.now() + GRACE);
+    const asks = sinceAsked >= 0 && sinceAsked < LONGEST_GRACE && round === 0;
+    let end = start + (asks ? COOPERATIVE_GRACE : GRACE);
+    while (this.#runs(cell) && !this.#forced) {
+      const now = performance.now();
+      if (Atomics.load(this.#words, WORDS.nativeDepth) > 0) end = Math.max(end, now + GRACE);
+      if (now >= end) {
+        const isStarved = asks && cpuTime() < computed + COOPERATIVE_GRACE;
+        const works = eventLoopUtilization(before).active > 0.5 * (now - start);
+        if (!isStarved || !works || now > start + LONGEST_GRACE) break;
       }
       await sleep(1);
     }
@@ -132,18 +157,16 @@ export class Stopper {
     await this.#ask('Debugger.enable', {}, deadline + 300);
     try {
       let frames = await this.#pause('Debugger.pause', deadline);
-      while (frames !== undefined) {
-        if (!this.#runs(cell)) return false;
-        const inside =
-          Atomics.load(this.#words, WORDS.critical) > 0 ||
-          (Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced);
-        const late = performance.now() > deadline + 200;
-        if (!inside && (this.#isUserCode(frames[0]) || late)) {
-          await this.#ask('Runtime.evaluate', { expression: UNWIND }, deadline + 2000);
-          await this.#ask('Debugger.resume', { terminateOnResume: true }, deadline + 2000);
+      const end = performance.now() + SEARCH;
+      while (frames !== undefined && this.#runs(cell)) {
+        const isLast = performance.now() > end;
+        if (this.#mayEnd(frames[0], isLast)) {
+          await this.#ask('Runtime.evaluate', { expression: UNWIND }, end + 2000);
+          await this.#ask('Debugger.resume', { terminateOnResume: true }, end + 2000);
           return true;
         }
-        frames = await this.#pause('Debugger.stepOut', deadline + 400);
+        if (isLast) break;
+        frames = await this.#stepOut(functionOf(frames[0]));
       }
       return false;
     } finally {
@@ -151,9 +174,29 @@ export class Stopper {
     }
   }
 
+  /** Whether the thread, paused with `top` on top, can be ended there. */
+  #mayEnd(top: CallFrame | undefined, isLast: boolean): boolean {
+    if (Atomics.load(this.#words, WORDS.critical) > 0) return false;
+    if (Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced) return false;
+    if (this.#isUserCode(top)) return true;
+    const { name, computed } = this.#stuck ?? { computed: 0 };
+    if (computed > ENDLESS && functionOf(top) === name) return true;
+    return isLast && (this.#deaf >= 2 || this.#forced);
+  }
+
   #isUserCode(frame: CallFrame | undefined): boolean {
     const url = frame === undefined ? '' : (this.#urls.get(frame.location.scriptId) ?? '');
     return url.startsWith('Cell [') || (url.startsWith('file:') && /\.[cm]?tsx?$/.test(url));
+  }
+
+  /** Waits until the function returns to its caller; undefined when it does not. */
+  async #stepOut(name: string): Promise<CallFrame[] | undefined> {
+    const before = cpuTime();
+    const frames = await this.#pause('Debugger.stepOut', performance.now() + RETURN);
+    if (frames !== undefined) return frames;
+    const earlier = this.#stuck?.name === name ? this.#stuck.computed : 0;
+    this.#stuck = { name, computed: earlier + cpuTime() - before };
+    return undefined;
   }
 
   /** Asks for a pause; the frames at which it came, or undefined when nothing ran until then. */
@@ -206,4 +249,15 @@ export class Stopper {
       this.#onPaused?.(message.params?.callFrames ?? []);
     }
   }
+}
+
+/** A function by its place; the same for all its calls. */
+function functionOf(frame: CallFrame | undefined): string {
+  const { location, functionLocation: at } = frame ?? {};
+  return `${location?.scriptId}:${at?.lineNumber}:${at?.columnNumber}`;
+}
+
+/** What this process has computed so far, ms: on a busy machine, time alone says nothing. */
+function cpuTime(): number {
+  return process.cpuUsage().user / 1000;
 }

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KernelClient } from '../../kernel/client.ts';
 
@@ -32,7 +34,7 @@ const KINDS: Record<string, string> = {
   immediates: 'while (true) { steps++; await new Promise((r) => setImmediate(r)); }',
 };
 
-describe('Stop', { timeout: 20_000 }, () => {
+describe('Stop', { timeout: 60_000 }, () => {
   for (const how of ['message', 'signal'] as const) {
     for (const [name, code] of Object.entries(KINDS)) {
       it(`ends ${name} by ${how} and keeps the variables`, async () => {
@@ -62,6 +64,24 @@ describe('Stop', { timeout: 20_000 }, () => {
     const before = (await kernel.execute('ticks')).result;
     await sleep(50);
     expect((await kernel.execute('ticks')).result).toBe(before);
+  });
+
+  it('ends a loop inside a package, which no line of the cell is part of', async () => {
+    const folder = join(kernel.dir, 'node_modules', 'spinning');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "name": "spinning" }');
+    writeFileSync(
+      join(folder, 'index.js'),
+      `const step = (n) => n + 1;
+       exports.spin = () => { for (let n = 0; ; ) n = step(n); };
+       exports.turn = async () => { for (let n = 0; ; ) n = await step(n); };`,
+    );
+    await kernel.execute("import { spin, turn } from 'spinning'; const still = 'there';");
+    for (const code of ['spin();', 'await turn();']) {
+      const run = await stopped(code, 'message');
+      expect(run.error?.ename).toBe('InterruptedError');
+      expect((await kernel.execute('still')).result).toBe("'there'");
+    }
   });
 
   it('reaches a child process that the cell waits for', async () => {
