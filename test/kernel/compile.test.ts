@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../src/kernel/cell/box.ts';
 import { compileCell } from '../../src/kernel/cell/compile.ts';
 import { babelHelpers } from '../../src/kernel/cell/helpers.ts';
+import { originalPosition } from '../../src/kernel/cell/source-position.ts';
 
 /** Runs cells of one notebook as the kernel does, with `modules` for its imports. */
 class Notebook {
@@ -209,7 +210,10 @@ describe('a cell', () => {
     const cell = compileCell(code, nb.scope, { fileName: 'Cell [1]' });
     const lines = cell.source.split('\n').slice(1);
     const line = lines.findIndex((l) => l.includes('x.b.c'));
-    const at = cell.position(line + 1, lines[line].indexOf('x.b') + 1);
+    const at = originalPosition(cell.mappings, {
+      line: line + 1,
+      column: lines[line].indexOf('x.b') + 1,
+    });
     expect(at).toEqual({ line: 6, column: 10 });
   });
 });

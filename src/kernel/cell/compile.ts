@@ -3,7 +3,7 @@ import { parseSync } from 'rolldown/utils';
 import type { Scope } from './box.ts';
 import { type LoweringOptions, lowerTypeScript } from './lower.ts';
 import { MARK, ReferenceRewriter } from './rewrite.ts';
-import { composeMaps, type MapPosition, slimMap } from './source-position.ts';
+import type { Mappings } from './source-position.ts';
 import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
 
 /** A cell ready to run. */
@@ -17,8 +17,8 @@ export interface CompiledCell {
   readonly boxes: readonly string[];
   /** Names that the cell declares at its top level. */
   readonly declared: readonly { readonly name: string; readonly constant: boolean }[];
-  /** The original position of a position in `source` less its first line. Both count from 1. */
-  readonly position: MapPosition;
+  /** From `source` less its first line to what was typed. */
+  readonly mappings: Mappings;
 }
 
 /**
@@ -120,7 +120,8 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
     declared: [...declared]
       .filter(([name]) => !name.startsWith('_usingCtx'))
       .map(([name, { constant }]) => ({ name, constant })),
-    position: composeMaps(slimMap(out.generateMap({ hires: 'boundary' })), slimMap(lowered.map)),
+    // Joined by `concat`, which leaves no room to grow: a notebook keeps this of every cell.
+    mappings: [out.generateMap({ hires: 'boundary' }).mappings].concat(lowered.mappings),
   };
 }
 

@@ -1,4 +1,5 @@
 import { parseSync, transformSync } from 'rolldown/utils';
+import type { Mappings } from './source-position.ts';
 import type { Node } from './syntax.ts';
 
 /** What of a tsconfig.json changes how TypeScript is lowered. */
@@ -24,17 +25,10 @@ export interface LoweringOptions {
 
 export interface Lowered {
   readonly code: string;
-  /** Source map (version 3) from `code` to the input. */
-  readonly map: RawSourceMap | undefined;
+  /** Of the source map from `code` to the input. */
+  readonly mappings: Mappings;
   /** `using` stands at the top level: everything lies in one try statement. */
   readonly usesTopLevel?: boolean;
-}
-
-export interface RawSourceMap {
-  readonly version: number;
-  readonly sources: readonly string[];
-  readonly names: readonly string[];
-  readonly mappings: string;
 }
 
 /** TypeScript (or JavaScript) to JavaScript that Node runs, syntax only: nothing is checked. */
@@ -67,8 +61,8 @@ export function lowerTypeScript(code: string, options: LoweringOptions): Lowered
   if (standardDecorators && options.typescriptCompiler && /@[\w(]/.test(result.code)) {
     return options.typescriptCompiler(code, options.fileName);
   }
-  const map = (result.map ?? undefined) as RawSourceMap | undefined;
-  return { code: result.code, map, usesTopLevel: using };
+  const mappings = result.map ? [result.map.mappings] : [];
+  return { code: result.code, mappings, usesTopLevel: using };
 }
 
 /** What of the top level of a cell the transform loses. */

@@ -1,5 +1,4 @@
 import { SourceMap, type SourceMapPayload } from 'node:module';
-import type { RawSourceMap } from './lower.ts';
 
 /** Line and column, both from 1. */
 export interface Position {
@@ -7,38 +6,40 @@ export interface Position {
   readonly column: number;
 }
 
-export type MapPosition = (line: number, column: number) => Position;
-
-/** The original position through one map, or the position itself where the map says nothing. */
-export function mapThrough(map: RawSourceMap | undefined): MapPosition {
-  let decoded: SourceMap | undefined;
-  return (line, column) => {
-    if (map === undefined) return { line, column };
-    decoded ??= new SourceMap(map as unknown as SourceMapPayload);
-    const entry = decoded.findEntry(line - 1, column - 1);
-    if (!('originalLine' in entry) || entry.originalLine === undefined) return { line, column };
-    return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
-  };
-}
-
-/** The second step of a compilation first, then the first. */
-export function composeMaps(
-  second: RawSourceMap | undefined,
-  first: RawSourceMap | undefined,
-): MapPosition {
-  const outer = mapThrough(second);
-  const inner = mapThrough(first);
-  return (line, column) => {
-    const middle = outer(line, column);
-    return inner(middle.line, middle.column);
-  };
-}
-
 /**
- * Only what positions need, as text: a notebook keeps the maps of all its cells, and they must not
- * keep syntax trees alive with them.
+ * The way from compiled code back to its source: the `mappings` of the source map of each step, the
+ * last step first. Text only: a notebook keeps it of every cell.
  */
-export function slimMap(map: RawSourceMap | undefined): RawSourceMap | undefined {
-  if (map === undefined) return undefined;
-  return { version: 3, sources: ['cell'], names: [], mappings: map.mappings };
+export type Mappings = readonly string[];
+
+/** Decoded maps of the latest errors; a loop that catches errors asks again and again. */
+const decoded = new Map<string, SourceMap>();
+const KEPT = 16;
+
+function decode(mappings: string): SourceMap {
+  let map = decoded.get(mappings);
+  if (map === undefined) {
+    const payload: Partial<SourceMapPayload> = {
+      version: 3,
+      sources: ['cell'],
+      names: [],
+      mappings,
+    };
+    map = new SourceMap(payload as SourceMapPayload);
+    decoded.set(mappings, map);
+    if (decoded.size > KEPT) decoded.delete(decoded.keys().next().value as string);
+  }
+  return map;
+}
+
+/** The position in the source; where a map says nothing, the position stays. */
+export function originalPosition(mappings: Mappings, compiled: Position): Position {
+  let at = compiled;
+  for (const step of mappings) {
+    const entry = decode(step).findEntry(at.line - 1, at.column - 1);
+    if ('originalLine' in entry && entry.originalLine !== undefined) {
+      at = { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+    }
+  }
+  return at;
 }

@@ -6,7 +6,7 @@ import { types } from 'node:util';
 import vm from 'node:vm';
 import { parseSync } from 'rolldown/utils';
 import { type Lowered, lowerTypeScript } from '../cell/lower.ts';
-import { type MapPosition, mapThrough, slimMap } from '../cell/source-position.ts';
+import type { Mappings } from '../cell/source-position.ts';
 import { nearestPackage } from './package-exports.ts';
 import { type Resolved, Resolver } from './resolve.ts';
 import { TsConfigs } from './tsconfig.ts';
@@ -24,7 +24,7 @@ export interface LoaderOptions {
   /** Modules that the kernel provides, by name. */
   readonly virtual: Readonly<Record<string, Namespace>>;
   /** Told how to map positions in a file that was lowered. */
-  onSource(url: string, map: MapPosition): void;
+  onSource(url: string, mappings: Mappings): void;
   readonly typescriptCompiler: (code: string, fileName: string) => Lowered;
 }
 
@@ -134,7 +134,7 @@ export class ModuleLoader {
       ...config.lowering,
     });
     const url = pathToFileURL(path).href;
-    this.#options.onSource(url, mapThrough(slimMap(lowered.map)));
+    this.#options.onSource(url, lowered.mappings);
     const module = new vm.SourceTextModule(lowered.code, {
       identifier: url,
       initializeImportMeta: (meta) => {

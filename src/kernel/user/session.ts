@@ -130,7 +130,7 @@ export class Session {
       declared.add(variable.name);
       this.scope.box(variable.name).constant = variable.constant;
     }
-    this.#parts.traces.addCell(name, code, cell.position);
+    this.#parts.traces.addCell(name, code, cell.mappings);
     const script = new vm.Script(cell.source, {
       filename: name,
       lineOffset: -1,

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
-import type { MapPosition, Position } from '../cell/source-position.ts';
+import { type Mappings, originalPosition, type Position } from '../cell/source-position.ts';
 import type { ErrorContent } from './wire.ts';
 
 /** A cell or a local file, as stack traces need it. */
 interface Source {
-  readonly map: MapPosition;
+  readonly mappings: Mappings;
   /** As typed; only of cells. */
   readonly code?: string;
 }
@@ -22,12 +22,12 @@ export function plainNames(text: string): string {
 export class StackTraces {
   readonly #sources = new Map<string, Source>();
 
-  addCell(name: string, code: string, map: MapPosition): void {
-    this.#sources.set(name, { map, code });
+  addCell(name: string, code: string, mappings: Mappings): void {
+    this.#sources.set(name, { mappings, code });
   }
 
-  addFile(url: string, map: MapPosition): void {
-    this.#sources.set(url, { map });
+  addFile(url: string, mappings: Mappings): void {
+    this.#sources.set(url, { mappings });
   }
 
   /** Installs itself as the way that this thread renders `error.stack`. */
@@ -52,7 +52,7 @@ export class StackTraces {
     const source = this.#sources.get(file);
     const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
     if (source === undefined || line === null || column === null) return text;
-    const at = source.map(line, column);
+    const at = originalPosition(source.mappings, { line, column });
     return text.replace(`${file}:${line}:${column}`, `${file}:${at.line}:${at.column}`);
   }
 

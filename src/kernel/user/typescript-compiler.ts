@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Lowered, RawSourceMap } from '../cell/lower.ts';
+import type { Lowered } from '../cell/lower.ts';
 
 type TypeScript = typeof import('typescript');
 
@@ -21,9 +21,9 @@ export function lowerWithTypeScript(code: string, fileName: string): Lowered {
       sourceMap: true,
     },
   });
-  const map = JSON.parse(result.sourceMapText ?? 'null') as RawSourceMap | null;
+  const map = JSON.parse(result.sourceMapText ?? 'null') as { mappings: string } | null;
   return {
     code: result.outputText.replace(/\n\/\/# sourceMappingURL=.*$/, ''),
-    map: map ?? undefined,
+    mappings: map === null ? [] : [map.mappings],
   };
 }

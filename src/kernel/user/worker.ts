@@ -56,7 +56,7 @@ const display = createDisplay(
 
 const loader = new ModuleLoader({
   virtual: { tslab: createTslab(display) },
-  onSource: (url, map) => traces.addFile(url, map),
+  onSource: (url, mappings) => traces.addFile(url, mappings),
   typescriptCompiler: lowerWithTypeScript,
 });
 const session = new Session({ words, channel, traces, loader });

@@ -4,6 +4,9 @@ import unittest
 
 import jupyter_kernel_test
 
+# A busy machine takes its time to read the libraries of the type checker.
+jupyter_kernel_test.TIMEOUT = 90
+
 
 class GibbsKernelTests(jupyter_kernel_test.KernelTests):
     kernel_name = "gibbs"

@@ -24,6 +24,54 @@ console.log('training');
 await train({ dataset: 'pinwheel', preset: 'paper', seed: 987654, runs: './runs' } as any);
 """
 
+# A slider on the page; each end of the comm sends bytes, and the kernel draws the chart again.
+SLIDER = """
+const esm = `export default {
+  render({ model, el }) {
+    const input = document.createElement('input');
+    input.type = 'range';
+    input.className = 'gibbs-slider';
+    input.value = model.get('value');
+    input.addEventListener('input', () => {
+      const value = Number(input.value);
+      model.set({ value, sent: new DataView(new Uint8Array([value, 7]).buffer) });
+      model.save_changes();
+    });
+    const echo = document.createElement('span');
+    echo.className = 'gibbs-echo';
+    model.on('change:echo', () => {
+      const { buffer, byteOffset, byteLength } = model.get('echo');
+      echo.textContent = new Uint8Array(buffer, byteOffset, byteLength).join();
+    });
+    el.append(input, echo);
+  },
+};`;
+const drawn = (value: number) => ({
+  $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+  data: { values: [{ value }] },
+  mark: 'bar',
+  encoding: { x: { field: 'value', type: 'quantitative', scale: { domain: [0, 100] } } },
+});
+const slider = display.widget({ esm, state: { value: 10, sent: new Uint8Array(), echo: new Uint8Array() } });
+await display(slider);
+const redrawn = await display(drawn(10));
+slider.on('value', (value: number) => redrawn.update(drawn(value)));
+slider.on('sent', (bytes: Uint8Array) => slider.set({ echo: bytes.map((b) => b + 1) }));
+"""
+
+MOVE = """
+const input = arguments[0];
+input.value = '42';
+input.dispatchEvent(new Event('input', { bubbles: true }));
+"""
+
+# What the chart shows, whether it is drawn as SVG or on a canvas.
+PICTURE = """
+const cell = window.jupyterapp.shell.currentWidget.content.widgets[arguments[0]].node;
+const chart = cell.querySelector('.vega-embed svg, .vega-embed canvas');
+return chart === null ? null : chart.tagName === 'CANVAS' ? chart.toDataURL() : chart.outerHTML;
+"""
+
 RUN = """
 const done = arguments[arguments.length - 1];
 window.jupyterapp.commands.execute(arguments[0], arguments[1] ?? {}).then(() => done(null), (e) => done(String(e)));
@@ -63,7 +111,7 @@ class LabTests(unittest.TestCase):
                  "data": {"values": [{"a": 1, "b": 2}]},
                  "encoding": {"x": {"field": "a", "type": "quantitative"},
                               "y": {"field": "b", "type": "quantitative"}}}
-        for source in (f"const kept = 'still here';\ndisplay.vegaLite({json.dumps(chart)});", TRAIN, "kept"):
+        for source in (f"const kept = 'still here';\ndisplay.vegaLite({json.dumps(chart)});", TRAIN, "kept", SLIDER):
             notebook.cells.append(nbformat.v4.new_code_cell(source))
         notebook.metadata["kernelspec"] = {"name": "gibbs", "display_name": "Gibbs", "language": "typescript"}
         nbformat.write(notebook, cls.dir / "lab.ipynb")
@@ -132,7 +180,7 @@ class LabTests(unittest.TestCase):
 
     def test_figure_chart_stop_and_go_on(self):
         code = [i for i, c in enumerate(self.cells()) if c["type"] == "code"]
-        *figure, chart, train, after = code
+        *figure, chart, train, after, _ = code
         for index in figure:
             self.start(index)
             self.wait_for(lambda i=index: self.cells()[i]["count"], 400)
@@ -151,6 +199,28 @@ class LabTests(unittest.TestCase):
         self.wait_for(lambda: "InterruptedError" in self.text(train), 60)
         self.start(after)
         self.wait_for(lambda: "still here" in self.text(after), 60)
+        self.keep_picture()
+
+    def test_slider_drives_a_chart(self):
+        index = len(self.cells()) - 1
+        self.start(index)
+        self.wait_for(lambda: self.picture(index), 60)
+        sliders = self.wait_for(
+            lambda: self.browser.find_elements("css selector", ".gibbs-slider"), 60)
+        before = self.picture(index)
+        self.browser.execute_script(MOVE, sliders[0])
+        self.wait_for(lambda: self.echo() == "43,8", 60)
+        self.wait_for(lambda: '"value": 42' in self.text(index), 60)
+        self.wait_for(lambda: self.picture(index) not in (None, before), 60)
+        self.keep_picture()
+
+    def picture(self, index):
+        return self.browser.execute_script(PICTURE, index)
+
+    def echo(self):
+        return self.browser.find_element("css selector", ".gibbs-echo").text
+
+    def keep_picture(self):
         picture = os.environ.get("GIBBS_LAB_PICTURE")
         if picture:
             self.browser.save_screenshot(picture)
