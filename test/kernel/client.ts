@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dealer, Request, Subscriber } from 'zeromq';
@@ -12,22 +11,10 @@ import {
   type Message,
   Signer,
 } from '../../src/kernel/protocol/message.ts';
+import { freePorts } from '../../src/notebook/kernel-process.ts';
 import { buildKernel } from './build.ts';
 
 export const KEY = 'a-key-for-tests';
-
-async function freePorts(n: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: n }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 /** What one request caused, in the order of arrival. */
 export interface Run {
@@ -51,6 +38,8 @@ interface Waiter {
 export interface KernelOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
+  /** The kernel's main file; by default as built from the sources. */
+  readonly entry?: string;
 }
 
 /** A kernel process and a client of it, over real sockets. */
@@ -98,7 +87,7 @@ export class KernelClient {
   }
 
   static async start(options: KernelOptions = {}): Promise<KernelClient> {
-    const entry = buildKernel();
+    const entry = options.entry ?? buildKernel();
     const ports = await freePorts(5);
     const dir = mkdtempSync(join(tmpdir(), 'gibbs-kernel-'));
     const [shell_port, control_port, iopub_port, stdin_port, hb_port] = ports;

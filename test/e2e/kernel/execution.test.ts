@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildKernel } from '../../kernel/build.ts';
 import { KernelClient } from '../../kernel/client.ts';
 
 let kernel: KernelClient;
@@ -251,9 +252,32 @@ describe('the process of the cells', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the repository itself', { timeout: 60_000 }, () => {
-  it('is what `gibbs` means outside of it', async () => {
-    const run = await kernel.execute("import.meta.resolve('gibbs')");
-    expect(run.result).toMatch(/\/(dist\/index\.js|src\/index\.ts)'$/);
+describe('gibbs in a notebook elsewhere', { timeout: 120_000 }, () => {
+  const shape = "import { runToy } from 'gibbs'; [typeof runToy, import.meta.resolve('gibbs')]";
+
+  it('is the package that the kernel belongs to', async () => {
+    const { result } = await kernel.execute(shape);
+    expect(result).toMatch(/'function',[\s\S]*\/(dist\/index\.js|src\/index\.ts)'/);
+  });
+
+  it('is made of the sources as long as there is no build', async () => {
+    const repository = resolve(import.meta.dirname, '../../..');
+    const root = mkdtempSync(join(tmpdir(), 'gibbs-package-'));
+    cpSync(join(repository, 'package.json'), join(root, 'package.json'));
+    cpSync(dirname(dirname(buildKernel())), join(root, 'built'), { recursive: true });
+    for (const name of ['src', 'node_modules']) {
+      symlinkSync(join(repository, name), join(root, name));
+    }
+    const other = await KernelClient.start({ entry: join(root, 'built', 'kernel', 'main.js') });
+    try {
+      expect((await other.execute(shape)).result).toMatch(/'function',[\s\S]*\/src\/index\.ts'/);
+      mkdirSync(join(root, 'dist'));
+      writeFileSync(join(root, 'dist', 'index.js'), "export const built = 'yes';");
+      const found = await other.execute("import { built } from 'gibbs'; built");
+      expect(found.result).toBe("'yes'");
+    } finally {
+      await other.close();
+      rmSync(root, { recursive: true });
+    }
   });
 });
