@@ -54,3 +54,13 @@ function checkDim(caller: string, dim: number): void {
     throw new ShapeError(`${caller}: dim must be an integer of at least 2, got ${dim}`);
   }
 }
+
+/**
+ * Random Fourier features [sin(2πtW), cos(2πtW)] of real times `t` [B] with frequencies `w` [d/2]
+ * that are drawn once and not trained (Tancik et al. 2020): [B, d].
+ */
+export function fourierProjection(t: Tensor, w: Tensor): Tensor {
+  const column = tf.reshape(tf.cast(t, 'float32'), [-1, 1]);
+  const angles = tf.mul(tf.mul(column, tf.reshape(w, [1, -1])), 2 * Math.PI);
+  return tf.concat([tf.sin(angles), tf.cos(angles)], 1);
+}

@@ -8,7 +8,9 @@ export type Initialiser =
   | { readonly kind: 'uniform'; readonly bound: number }
   /** N(mean, std²). */
   | { readonly kind: 'normal'; readonly mean: number; readonly std: number }
-  | { readonly kind: 'constant'; readonly value: number };
+  | { readonly kind: 'constant'; readonly value: number }
+  /** The first half of the elements one value, the second half another. */
+  | { readonly kind: 'halves'; readonly first: number; readonly second: number };
 
 /**
  * Draws every parameter. Each has a random stream of its own (`${stream}/${key}`), so adding a
@@ -36,6 +38,8 @@ function draw({ shape, init }: ParamSpec, seed: number, stream: string): Float32
       return normal(key, n).map((z) => init.mean + init.std * z);
     case 'constant':
       return new Float32Array(n).fill(init.value);
+    case 'halves':
+      return new Float32Array(n).fill(init.first, 0, n / 2).fill(init.second, n / 2);
   }
 }
 
@@ -54,4 +58,24 @@ export function linearSpecs(name: string, fanIn: number, fanOut: number): ParamS
 /** Slope of a PReLU: one scalar, 0.25 (PyTorch). */
 export function preluSpecs(name: string): ParamSpecs {
   return { [`${name}.weight`]: { shape: [1], init: { kind: 'constant', value: 0.25 } } };
+}
+
+/** What replaces a scale of 0, so that a layer starts near zero but not at it. */
+const MIN_SCALE = 1e-10;
+
+/**
+ * Variance scaling by the average of fan-in and fan-out, uniform: U(±√(3s/fan)), the start of all
+ * layers of NCSN++ and DDPM++. `taps` is the number of kernel positions, 1 for a dense layer.
+ */
+export function fanAverage(scale: number, fanIn: number, fanOut: number, taps = 1): Initialiser {
+  const fan = (taps * (fanIn + fanOut)) / 2;
+  return { kind: 'uniform', bound: Math.sqrt((3 * (scale || MIN_SCALE)) / fan) };
+}
+
+/** An affine layer that starts by `fanAverage` with zero bias. */
+export function denseSpecs(name: string, fanIn: number, fanOut: number, scale = 1): ParamSpecs {
+  return {
+    [`${name}.weight`]: { shape: [fanOut, fanIn], init: fanAverage(scale, fanIn, fanOut) },
+    [`${name}.bias`]: { shape: [fanOut], init: { kind: 'constant', value: 0 } },
+  };
 }

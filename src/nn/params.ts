@@ -1,3 +1,4 @@
+import { ShapeError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import type { Tensor } from '../jit/tf.ts';
 import type { Initialiser } from './initialise.ts';
@@ -43,4 +44,24 @@ export function countParams(specs: ParamSpecs): number {
   let n = 0;
   for (const { shape } of Object.values(specs)) n += shape.reduce((a, b) => a * b, 1);
   return n;
+}
+
+/** The key of a part of layer `name`; at the root of a network `name` is empty. */
+export function under(name: string, part: string): string {
+  return name === '' ? part : `${name}.${part}`;
+}
+
+/**
+ * One parameter by its key.
+ * @throws ShapeError naming the key when there is none, e.g. because the weights belong to another
+ *   architecture.
+ */
+export function parameter(params: Params, key: string): Tensor {
+  const value = params[key];
+  if (value === undefined) {
+    throw new ShapeError(
+      `no parameter '${key}' among ${Object.keys(params).length}; do the weights belong to another architecture?`,
+    );
+  }
+  return value;
 }
