@@ -1,23 +1,31 @@
+import { ConfigError } from '../core/errors.ts';
+import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
+import { sumPerSample } from '../diffusion/gaussian.ts';
 import { gatherLevels, levelTable } from '../diffusion/levels.ts';
 import { type RecoveryConfig, recoverySchedule } from '../diffusion/recovery.ts';
 import { grad, stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import type { TimeInput } from '../models/network.ts';
+import type { SpectralEnergyNetwork } from '../models/drl-resnet.ts';
+import type { EnergyNetwork } from '../models/network.ts';
 import { type ToyConfig, toyEnergy } from '../models/toy.ts';
+import { initialise } from '../nn/initialise.ts';
+import { type Params, shapesOf } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
+import { flatLayout, pack, packTensors, unpack } from '../optim/flat.ts';
 import { type GameState, playersIo } from './game.ts';
-import type { Objective } from './objective.ts';
+import type { HostState, Objective } from './objective.ts';
 import { player } from './player.ts';
 
 export interface DrlConfig {
   /** Samples per step. Default 200. */
   readonly batch?: number;
-  readonly dim?: number;
+  /** Shape of one sample. Default [2]. */
+  readonly dataShape?: readonly number[];
   readonly schedule?: RecoveryConfig;
   /** K, Langevin steps of a chain. Default 30. */
   readonly chainSteps?: number;
-  /** Default: DDAEBM's toy energy. */
-  readonly network?: ToyConfig;
+  /** Default: DDAEBM's toy energy. Its weights may be spectrally normalised (`drlResNet`). */
+  readonly network?: ToyConfig | EnergyNetwork | SpectralEnergyNetwork;
   /** Default: rate 1e-4, betas (0.9, 0.999). */
   readonly adam?: Partial<AdamConfig>;
   /** Decay of the average that `energy` and `sample` evaluate. Default 0.999. */
@@ -29,14 +37,43 @@ export interface DrlConfig {
   readonly temperature?: number;
 }
 
+/** State of the game and the vectors of the spectral norms, as one vector. */
+export interface DrlState<L = Tensor> extends GameState<'energy', L> {
+  readonly spectral?: L;
+}
+
 /**
- * Diffusion recovery likelihood (Gao et al., ICLR 2021) on vectors: for each level t an energy f
- * of y_t = a_{t+1}x_t, whose conditional density given x_{t+1} is
+ * The states y^0 = x_{t+1}, …, y^K of a Langevin chain, y ← y + ½∇f − ½c²b²(y − x_{t+1}) + δ·ε, one
+ * step for each row of `noise`; without gradient. `tether` is ½c²b², 0 at the top level.
+ */
+export function recoveryChain(
+  f: (y: Tensor) => Tensor,
+  xNext: Tensor,
+  at: { readonly tether: Tensor | number; readonly delta: Tensor | number },
+  noise: Tensor,
+): Tensor[] {
+  const force = grad((y: Tensor) => tf.sum(f(y)));
+  const states = [xNext];
+  for (const row of tf.unstack(noise, 0)) {
+    const y = states[states.length - 1];
+    const pull = tf.mul(tf.sub(y, xNext), at.tether);
+    const drift = tf.sub(tf.mul(force(y), 0.5), pull);
+    states.push(stopGradient(tf.add(tf.add(y, drift), tf.mul(row, at.delta))));
+  }
+  return states;
+}
+
+/** Power iterations before sampling, where averaged weights meet vectors that are not averaged. */
+const SAMPLING_ITERATIONS = 3;
+
+/**
+ * Diffusion recovery likelihood (Gao et al., ICLR 2021): for each level t an energy f of y_t = a_{t+1}x_t, whose conditional density given x_{t+1} is
  * f(y, t)/δ_t² − |y − x_{t+1}|²/(2σ_{t+1}²). Negatives come from K Langevin steps started at
  * x_{t+1}; loss mean w_t·[f(y⁻) − f(y⁺)], no gradient through the chain.
  */
-export function drl(config: DrlConfig = {}): Objective<GameState<'energy'>> {
-  const { batch = 200, dim = 2, chainSteps = 30, ema = 0.999, temperature = 0.01 } = config;
+export function drl(config: DrlConfig = {}): Objective<DrlState> {
+  const { batch = 200, dataShape = [2], chainSteps = 30, ema = 0.999, temperature = 0.01 } = config;
+  const data = [batch, ...dataShape];
   const s = recoverySchedule(config.schedule);
   const levels = Array.from({ length: s.steps }, (_, t) => t);
   const table = levelTable({
@@ -49,7 +86,9 @@ export function drl(config: DrlConfig = {}): Objective<GameState<'energy'>> {
     delta: s.stepVariance.map(Math.sqrt),
     weight: s.weight,
   });
-  const network = toyEnergy({ ...config.network, dim });
+  const network = resolveNetwork(config.network ?? {}, dataShape);
+  const spectral =
+    'spectral' in network ? { network, layout: flatLayout(shapesOf(network.spectral)) } : undefined;
   const players = {
     energy: player({
       networks: { energy: network },
@@ -58,75 +97,97 @@ export function drl(config: DrlConfig = {}): Objective<GameState<'energy'>> {
     }),
   };
 
-  /** y ← y + ½∇f − ½c²b²(y − x_{t+1}) + δ·ε, for each row of `noise`. */
-  const chain = (
-    f: (y: Tensor) => Tensor,
-    xNext: Tensor,
-    tether: Tensor | number,
-    delta: Tensor | number,
-    noise: Tensor,
-  ): Tensor => {
-    const force = grad((y: Tensor) => tf.sum(f(y)));
-    let y = xNext;
-    for (const row of tf.unstack(noise, 0)) {
-      const pull = tf.mul(tf.sub(y, xNext), tether);
-      const drift = tf.sub(tf.mul(force(y), 0.5), pull);
-      y = stopGradient(tf.add(tf.add(y, drift), tf.mul(row, delta)));
-    }
-    return y;
+  const last = (states: readonly Tensor[]) => states[states.length - 1];
+  /** Parameters ready to bind, and the vectors after `iterations` more power iterations. */
+  const prepare = (flat: Tensor, vectors: Tensor | undefined, iterations: number) => {
+    const params = players.energy.unpack(flat).energy;
+    if (spectral === undefined || vectors === undefined) return { params, vectors };
+    let unpacked: Params = unpack(spectral.layout, vectors);
+    for (let i = 0; i < iterations; i++) unpacked = spectral.network.iterate(params, unpacked);
+    return {
+      params: spectral.network.normalise(params, unpacked),
+      vectors: packTensors(spectral.layout, unpacked),
+    };
   };
-  const bound = (flat: Tensor, time: TimeInput) =>
-    network.bind(players.energy.unpack(flat).energy, time);
+  const averaged = (state: DrlState) =>
+    prepare(players.energy.averaged(state.energy), state.spectral, SAMPLING_ITERATIONS).params;
+  const io = playersIo('drl', players);
 
   return {
     name: 'drl',
-    batchShape: [batch, dim],
+    batchShape: data,
     noise: {
       t: { kind: 'integers', shape: [batch], high: s.steps },
-      x: { kind: 'normal', shape: [batch, dim] },
-      xNext: { kind: 'normal', shape: [batch, dim] },
-      chain: { kind: 'normal', shape: [chainSteps, batch, dim] },
+      x: { kind: 'normal', shape: data },
+      xNext: { kind: 'normal', shape: data },
+      chain: { kind: 'normal', shape: [chainSteps, ...data] },
     },
-    ...playersIo('drl', players),
-    step(state, { data }, noise) {
-      const { at, select } = gatherLevels(table, noise['t']);
+    ...io,
+    init(seed) {
+      const state = io.init(seed) as unknown as DrlState<HostTensor>;
+      if (spectral === undefined) return state as unknown as HostState;
+      const { layout } = spectral;
+      const start = initialise(spectral.network.spectral, seed, 'drl/init/spectral');
+      const vectors = hostTensor(pack(layout, start), [layout.total]);
+      return { ...state, spectral: vectors } as unknown as HostState;
+    },
+    step(state, batchData, noise) {
+      const { at, select } = gatherLevels(table, noise['t'], data.length);
       const time = { levels, select };
-      const x = tf.add(tf.mul(data, at.aCum), tf.mul(noise['x'], at.sigmaCum));
+      const x = tf.add(tf.mul(batchData.data, at.aCum), tf.mul(noise['x'], at.sigmaCum));
       const xNext = tf.add(tf.mul(x, at.aNext), tf.mul(noise['xNext'], at.sigmaNext));
       const positive = tf.mul(x, at.scale);
-      const now = bound(state.energy.params, time);
-      const negative = chain(now, xNext, at.tether, at.delta, noise['chain']);
+      const now = prepare(state.energy.params, state.spectral, 1);
+      const f = network.bind(now.params, time);
+      const negative = last(recoveryChain(f, xNext, at, noise['chain']));
       const weight = tf.reshape(at.weight, [batch]);
       const { value, grad: gradient } = valueAndGrad((flat: Tensor) => {
-        const f = bound(flat, time);
-        return tf.mean(tf.mul(tf.sub(f(negative), f(positive)), weight));
+        const g = network.bind(prepare(flat, now.vectors, 0).params, time);
+        return tf.mean(tf.mul(tf.sub(g(negative), g(positive)), weight));
       })(state.energy.params);
       return {
-        state: { energy: players.energy.update(state.energy, gradient) },
+        state: {
+          energy: players.energy.update(state.energy, gradient),
+          ...(now.vectors !== undefined && { spectral: now.vectors }),
+        },
         metrics: {
           energyLoss: value,
-          displacement: tf.mean(tf.norm(tf.sub(negative, xNext), 2, 1)),
+          displacement: tf.mean(tf.sqrt(sumPerSample(tf.square(tf.sub(negative, xNext))))),
         },
       };
     },
     energy(state, x, t = 0) {
-      const f = bound(players.energy.averaged(state.energy), { levels: [t] });
+      const f = network.bind(averaged(state), { levels: [t] });
       return tf.mul(f(tf.mul(x, s.scale[t])), temperature / s.stepVariance[t]);
     },
     sampleNoise: (n) => ({
-      start: { kind: 'normal', shape: [n, dim] },
-      chain: { kind: 'normal', shape: [s.steps, chainSteps, n, dim] },
+      start: { kind: 'normal', shape: [n, ...dataShape] },
+      chain: { kind: 'normal', shape: [s.steps, chainSteps, n, ...dataShape] },
     }),
     sample(state, noise) {
-      const flat = players.energy.averaged(state.energy);
+      const params = averaged(state);
       const rows = tf.unstack(noise['chain'], 0);
       let x = noise['start'];
       for (let t = s.steps - 1; t >= 0; t--) {
-        const f = bound(flat, { levels: [t] });
-        const y = chain(f, x, s.tether[t], Math.sqrt(s.stepVariance[t]), rows[t]);
+        const f = network.bind(params, { levels: [t] });
+        const at = { tether: s.tether[t], delta: Math.sqrt(s.stepVariance[t]) };
+        const y = last(recoveryChain(f, x, at, rows[t]));
         x = tf.div(y, s.scale[t]);
       }
       return x;
     },
   };
+}
+
+function resolveNetwork(
+  network: ToyConfig | EnergyNetwork | SpectralEnergyNetwork,
+  dataShape: readonly number[],
+): EnergyNetwork | SpectralEnergyNetwork {
+  if ('bind' in network) return network;
+  if (dataShape.length !== 1) {
+    throw new ConfigError(
+      `drl: the toy network takes vectors, dataShape is [${dataShape}]; pass a network for images`,
+    );
+  }
+  return toyEnergy({ ...network, dim: dataShape[0] });
 }
