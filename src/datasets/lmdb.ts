@@ -165,14 +165,24 @@ class Environment implements LmdbReader {
     }
   }
 
-  *#leaves(page = this.#meta.root, level = 1): IterableIterator<{ view: DataView; index: number }> {
-    const { depth } = this.#meta;
+  /** Every entry in order; each page of the tree is visited once at most. */
+  *#leaves(): IterableIterator<{ view: DataView; index: number }> {
+    const { depth, root, pageSize } = this.#meta;
     if (depth === 0) return;
-    const view = this.#page(page, level === depth ? LEAF : BRANCH);
-    for (let index = 0; index < this.#count(view); index++) {
-      if (level === depth) yield { view, index };
-      else yield* this.#leaves(this.#child(view, index), level + 1);
-    }
+    let left = Math.ceil(this.#bytes / pageSize);
+    const visit = function* (
+      this: Environment,
+      page: bigint,
+      level: number,
+    ): IterableIterator<{ view: DataView; index: number }> {
+      if (left-- === 0) throw this.#fail('damaged: its tree has more pages than the file');
+      const view = this.#page(page, level === depth ? LEAF : BRANCH);
+      for (let index = 0; index < this.#count(view); index++) {
+        if (level === depth) yield { view, index };
+        else yield* visit.call(this, this.#child(view, index), level + 1);
+      }
+    };
+    yield* visit.call(this, root, 1);
   }
 
   #fail(what: string): DataError {

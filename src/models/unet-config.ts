@@ -37,8 +37,6 @@ export interface UnetConfig {
   readonly rescale?: boolean;
   /** Whether images come in [−1, 1]; else they are taken for [0, 1] and shifted. Default true. */
   readonly centred?: boolean;
-  /** Probability with which an element is dropped before each second convolution. Default 0. */
-  readonly dropout?: number;
 }
 
 export type ResolvedUnet = Required<UnetConfig>;
@@ -66,7 +64,6 @@ export function resolveUnet(config: UnetConfig): ResolvedUnet {
     progressive: 'none',
     rescale: true,
     centred: true,
-    dropout: 0,
     ...config,
   };
   const fail = (what: string) => new ConfigError(`U-Net: ${what}`);
@@ -89,9 +86,6 @@ export function resolveUnet(config: UnetConfig): ResolvedUnet {
     throw fail(
       `size ${c.size} is not divisible by ${reduction}, as ${c.multipliers.length} levels need`,
     );
-  }
-  if (!(c.dropout >= 0 && c.dropout < 1)) {
-    throw fail(`dropout must lie in [0, 1), got ${c.dropout}`);
   }
   const learnedUp = (c.block === 'ddpm' && c.resampleConv) || c.progressive === 'residual';
   if (learnedUp && c.filter === 'fir') {

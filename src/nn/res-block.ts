@@ -40,8 +40,6 @@ export interface Conditioning {
   readonly time: LevelFeatures;
   /** Latent features [B, d]. */
   readonly style?: Tensor;
-  /** Dropout before the second convolution of the block `name`; absent in evaluation. */
-  readonly drop?: (h: Tensor, name: string) => Tensor;
 }
 
 /** Keys as in the official classes: GroupNorm_0, Conv_0, Dense_0, GroupNorm_1, Conv_1, shortcut. */
@@ -92,7 +90,6 @@ export function resBlock(
   h = conv2d(params, under(name, 'Conv_0'), h);
   h = addChannels(h, levelLinear(params, under(name, 'Dense_0'), conditioning.time));
   h = silu(norm(1, h));
-  if (conditioning.drop !== undefined) h = conditioning.drop(h, name);
   h = conv2d(params, under(name, 'Conv_1'), h);
   if (params[under(name, 'Conv_2.weight')] !== undefined) {
     shortcut = conv2d(params, under(name, 'Conv_2'), shortcut);

@@ -24,6 +24,7 @@ type Trees = Record<string, Tensor>;
 
 /** Our configuration for the arguments of the official classes. */
 export function unetConfigOf(args: Args, blocks: number): UnetConfig {
+  if (args.dropout !== 0) throw new Error('networks with dropout cannot be compared');
   const dashed = (name: string) => name.replace('_', '-');
   return {
     size: args.image_size,
@@ -41,7 +42,6 @@ export function unetConfigOf(args: Args, blocks: number): UnetConfig {
     progressive: dashed(args.progressive) as UnetConfig['progressive'],
     rescale: args.skip_rescale,
     centred: args.centered,
-    dropout: args.dropout,
   };
 }
 
