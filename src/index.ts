@@ -22,8 +22,17 @@ export {
   type StoredTensor,
   writeSafetensorsFile,
 } from './core/safetensors.ts';
+export { averagedStateDicts, readStateDict, stateDictOf } from './core/torch-content.ts';
+export { readTorchFile, torchTensor } from './core/torch-file.ts';
 export { gibbsVersion } from './core/versions.ts';
 // datasets
+export { type LmdbReader, openLmdb } from './datasets/lmdb.ts';
+export {
+  type LmdbPictures,
+  type LmdbPicturesConfig,
+  openLmdbPictures,
+} from './datasets/lmdb-pictures.ts';
+export { celebaCrop, crop, resizeAndCentre, resizeBilinear } from './datasets/resize.ts';
 export { TOY_NAMES, type ToyName, toyBatch } from './datasets/toy.ts';
 export { toyLogDensity, toyModes } from './datasets/toy-density.ts';
 // diffusion
@@ -228,8 +237,32 @@ export { inceptionScore } from './metrics/inception-score.ts';
 export { mmd } from './metrics/mmd.ts';
 export { modeCoverage } from './metrics/modes.ts';
 // models
+export { type DrlResNetConfig, drlResNet } from './models/drl-resnet.ts';
+export {
+  encoder64,
+  type ImageEncoderConfig,
+  largeEncoder,
+  smallEncoder,
+} from './models/encoders.ts';
 export { type MlpConfig, mlp } from './models/mlp.ts';
+export {
+  DDPMPP_LSUN128,
+  NCSNPP_CELEBA64,
+  NCSNPP_CIFAR10,
+  type NcsnppGeneratorConfig,
+  ncsnppEnergy,
+  ncsnppGenerator,
+} from './models/ncsnpp.ts';
+export {
+  type NetworkSummary,
+  summarise,
+  summariseEncoder,
+  summariseEnergy,
+  summariseGenerator,
+} from './models/summary.ts';
 export { toyEncoder, toyEnergy, toyGenerator } from './models/toy.ts';
+export type { UnetConfig } from './models/unet-config.ts';
+export { type WideResNetConfig, wideResNet } from './models/wide-resnet.ts';
 // objectives
 export { contrastiveDivergenceObjective } from './objectives/contrastive-divergence.ts';
 export { type Ddaebm, ddaebm } from './objectives/ddaebm.ts';

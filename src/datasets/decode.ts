@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { DataError } from '../core/errors.ts';
 import type { RgbPicture } from './png.ts';
 
@@ -8,6 +7,8 @@ import type { RgbPicture } from './png.ts';
  * @throws DataError naming `source` when it is damaged, truncated or of another format.
  */
 export async function decodePicture(bytes: Uint8Array, source: string): Promise<RgbPicture> {
+  // Loaded at the first picture: it is a large native library.
+  const { default: sharp } = await import('sharp');
   try {
     const { data, info } = await sharp(bytes, { failOn: 'truncated', limitInputPixels: 2 ** 28 })
       .removeAlpha()
