@@ -133,7 +133,7 @@ async function run(file: GoldenFile): Promise<Comparison[]> {
     gradients(`${name}.`, gradientsOf(objective, out.state, 'generator'));
     if (name !== 'ref') continue;
     rows.push(compare(file, 'out:errD', scalar('energyLoss'), rel(5e-6)));
-    rows.push(compare(file, 'out:grad_penalty', scalar('penalty'), rel(1e-5)));
+    rows.push(compare(file, 'out:grad_penalty', scalar('penalty'), rel(5e-6)));
     gradients('', gradientsOf(objective, out.state, 'energy'));
     for (const [ours, theirs] of Object.entries(SAMPLES)) {
       const sample = out.samples[ours as keyof typeof SAMPLES];
