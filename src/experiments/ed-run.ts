@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
+import { writeFileAtomic } from '../core/files.ts';
+import { makeFolder } from '../core/folders.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
 import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
-import type { OpenRun, RunIdentity } from '../train/run.ts';
+import { type OpenRun, type RunIdentity, runKey } from '../train/run.ts';
 import {
   finishedRun,
   openRun,
@@ -129,6 +131,25 @@ export async function edRun<C, N>(
     run.close(error);
     throw error;
   }
+}
+
+/**
+ * Puts a finished run among the results that come with the project: its record and arrays, no
+ * checkpoints, in the folder that `edRun` looks for.
+ * @returns the folder.
+ */
+export function shipRun<C, N>(
+  experiment: string,
+  { arrays, origin: _, ...record }: EdRun<C, N>,
+  shipped: string = shippedFolder(),
+): string {
+  const key = runKey({ experiment, config: record.config, seed: record.seed });
+  const folder = join(shipped, key);
+  makeFolder(folder);
+  writeFileAtomic(join(folder, ARRAYS), encodeSafetensors(arrays));
+  const text = `${JSON.stringify({ ...record, key }, null, 2)}\n`;
+  writeFileAtomic(join(folder, 'result.json'), text);
+  return folder;
 }
 
 /** Where results that come with the project lie, run by run as in the runs folder. */

@@ -1,4 +1,4 @@
-import type { EdRunOptions } from '../../experiments/ed-run.ts';
+import type { EdRun, EdRunOptions } from '../../experiments/ed-run.ts';
 import type { Estimate } from '../../experiments/eta.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
 import type { Progress } from '../../train/loop.ts';
@@ -18,6 +18,8 @@ interface Shown {
   readonly rows: readonly (readonly [string, string])[];
   /** The same for programs, without arrays. */
   readonly json: object;
+  /** The run itself, where it can be shipped. */
+  readonly run?: EdRun<unknown, unknown>;
 }
 
 /** One experiment: how long it would take here, and doing it. */
@@ -43,6 +45,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
             ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
           ],
           json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+          run,
         };
       },
     };
@@ -62,6 +65,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
             ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
           ],
           json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+          run,
         };
       },
     };
@@ -84,6 +88,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
             ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
           ],
           json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+          run,
         };
       },
     };
@@ -135,7 +140,7 @@ export async function runMnist(
       ...(steps !== undefined && { steps }),
     },
     data: args.text('data'),
-    root: args.text('out'),
+    root: args.text('store') ?? args.text('out'),
     checkpointSeconds: args.count('checkpoint'),
     fresh: args.flag('fresh'),
     onProgress: (progress, title) => display.update(title, progress),
@@ -145,8 +150,12 @@ export async function runMnist(
   if (!args.flag('json')) {
     display.note(`${name}: ${describeEstimate(await experiment.estimate(options))}`);
   }
-  const { title, rows, json } = await experiment.run(options);
+  const { title, rows, json, run } = await experiment.run(options);
   display.end();
+  if (args.flag('ship') && run) {
+    const { shipRun } = await import('../../experiments/ed-run.ts');
+    display.note(`shipped: ${shipRun(name, run)}`);
+  }
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(json)}\n`);
   else {
     const lines = table(rows.map(([left, right]) => [`  ${left}`, right] as const));

@@ -53,6 +53,7 @@ export const runCommand: Command = {
       help: 'write the parameters, in half precision, e.g. to data/checkpoints/meg-pinwheel.safetensors',
     },
     data: { type: 'string', value: 'DIR', help: 'folder of MNIST files (default: fetched)' },
+    ship: { type: 'boolean', help: 'MNIST: put the result into data/checkpoints' },
     json: JSON_OPTION,
   },
   run: (args) => withInterrupts((signal) => run(args, signal)),

@@ -4,7 +4,11 @@ import { grad } from '../../../src/jit/grad.ts';
 import { type Tensor, tf } from '../../../src/jit/tf.ts';
 import { latentDecoder, latentEnergy } from '../../../src/models/latent-prior.ts';
 import { energyDiscrepancy, varianceOfScale } from '../../../src/objectives/energy-discrepancy.ts';
-import { logLikelihood, totalEnergy } from '../../../src/objectives/latent-prior.ts';
+import {
+  type LatentPriorState,
+  latentPrior,
+  totalEnergy,
+} from '../../../src/objectives/latent-prior.ts';
 import { langevin } from '../../../src/samplers/langevin.ts';
 import { compare, rel, relToMax } from '../compare.ts';
 import { executor } from '../executor.ts';
@@ -20,8 +24,13 @@ const POSTERIOR_STEP = 0.1;
 
 async function run(file: GoldenFile): Promise<Comparison[]> {
   const [, nz] = file.shape('in:z');
-  const decoder = latentDecoder(nz, file.shape('param:netG.gen.0.weight')[1] / 8);
-  const network = latentEnergy(nz, file.shape('param:netE.ebm.0.weight')[0]);
+  const features = file.shape('param:netG.gen.0.weight')[1] / 8;
+  const width = file.shape('param:netE.ebm.0.weight')[0];
+  const decoder = latentDecoder(nz, features);
+  const network = latentEnergy(nz, width);
+  const sizes = { latentDim: nz, features, width };
+  const objective = latentPrior({ ...sizes, sigma: SIGMA, posteriorStep: POSTERIOR_STEP });
+  const networks = { netE: file.group('param:netE.'), netG: file.group('param:netG.') };
   const energyOf = (p: Weights) => (z: Tensor) => tf.reshape(network.apply(p, z), [z.shape[0]]);
   const total = (p: Weights) => totalEnergy(energyOf(p));
   const variance = varianceOfScale(file.args['t_sqrt'] as number);
@@ -36,38 +45,43 @@ async function run(file: GoldenFile): Promise<Comparison[]> {
     });
   };
 
-  const compute = executor((netE: Weights, netG: Weights, given: Weights, noise: Weights) => {
-    const z = tf.reshape(given['z'], [given['z'].shape[0], nz]);
-    const x = given['x'];
-    const draws = { shared: noise['shared'], particles: noise['particles'] };
-    const discrepancy = (p: Weights) =>
-      energyDiscrepancy(total(p), z, draws, { variance, stabiliser: 1 });
-    const prior = chain(PRIOR_STEP, (v) => tf.neg(total(netE)(v)), z, noise['prior_langevin']);
-    const joint = (v: Tensor) =>
-      tf.sub(logLikelihood(decoder.decode(netG, v), x, SIGMA), total(netE)(v));
-    const posterior = chain(POSTERIOR_STEP, joint, z, noise['post_langevin']).at(-1) as Tensor;
-    const reconstruction = (p: Weights) =>
-      tf.mean(sumPerSample(tf.square(tf.sub(decoder.decode(p, posterior), x))));
-    const shift = Math.sqrt(variance);
-    const [batch, particles] = draws.particles.shape;
-    const centre = tf.add(z, tf.mul(draws.shared, shift));
-    const near = tf.add(tf.expandDims(centre, 1), tf.mul(draws.particles, shift));
-    const negative = tf.reshape(total(netE)(tf.reshape(near, [batch * particles, nz])), [
-      batch,
-      particles,
-    ]);
-    return {
-      energy: energyOf(netE)(z),
-      generator: decoder.decode(netG, z),
-      discrepancy: discrepancy(netE),
-      gaps: tf.sub(tf.reshape(total(netE)(z), [batch, 1]), negative),
-      netE: grad(discrepancy)(netE),
-      prior: tf.stack(prior),
-      posterior,
-      reconstruction: reconstruction(netG),
-      netG: grad(reconstruction)(netG),
-    };
-  });
+  const compute = executor(
+    (netE: Weights, netG: Weights, given: Weights, noise: Weights, state: unknown) => {
+      const z = tf.reshape(given['z'], [given['z'].shape[0], nz]);
+      const x = given['x'];
+      const draws = { shared: noise['shared'], particles: noise['particles'] };
+      const discrepancy = (p: Weights) =>
+        energyDiscrepancy(total(p), z, draws, { variance, stabiliser: 1 });
+      const prior = chain(PRIOR_STEP, (v) => tf.neg(total(netE)(v)), z, noise['prior_langevin']);
+      const posterior = objective.posterior(
+        state as LatentPriorState,
+        x,
+        z,
+        tf.reshape(noise['post_langevin'], [-1, z.shape[0] as number, nz]),
+      );
+      const reconstruction = (p: Weights) =>
+        tf.mean(sumPerSample(tf.square(tf.sub(decoder.decode(p, posterior), x))));
+      const shift = Math.sqrt(variance);
+      const [batch, particles] = draws.particles.shape;
+      const centre = tf.add(z, tf.mul(draws.shared, shift));
+      const near = tf.add(tf.expandDims(centre, 1), tf.mul(draws.particles, shift));
+      const negative = tf.reshape(total(netE)(tf.reshape(near, [batch * particles, nz])), [
+        batch,
+        particles,
+      ]);
+      return {
+        energy: energyOf(netE)(z),
+        generator: decoder.decode(netG, z),
+        discrepancy: discrepancy(netE),
+        gaps: tf.sub(tf.reshape(total(netE)(z), [batch, 1]), negative),
+        netE: grad(discrepancy)(netE),
+        prior: tf.stack(prior),
+        posterior,
+        reconstruction: reconstruction(netG),
+        netG: grad(reconstruction)(netG),
+      };
+    },
+  );
   const group = (prefix: string, names: readonly string[]) =>
     Object.fromEntries(names.map((n) => [n, file.tensor(`${prefix}${n}`)]));
   const out = (await compute(
@@ -75,6 +89,7 @@ async function run(file: GoldenFile): Promise<Comparison[]> {
     file.group('param:netG.'),
     group('in:', ['x', 'z']),
     group('noise:', ['shared', 'particles', 'prior_langevin', 'post_langevin']),
+    objective.importNetworks!(objective.init(0), networks),
   )) as Record<string, HostTensor> & Record<'netE' | 'netG', Record<string, HostTensor>>;
 
   const values = (name: string, actual: HostTensor, tolerance = relToMax(1e-5)) =>
