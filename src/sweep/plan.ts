@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { ConfigError, unknownName } from '../core/errors.ts';
-import { toReadError } from '../core/files.ts';
-import { duplicateKey } from '../core/json-keys.ts';
 import type { Overrides, Scalar } from '../experiments/overrides.ts';
 import { canonicalJson } from '../train/run.ts';
 import { sweepExperiment } from './experiments.ts';
@@ -109,31 +106,6 @@ export function sweepPlan(spec: SweepSpec): SweepPlan {
   const { name: _, slurm: __, ...content } = spec;
   const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 8);
   return { name: checkedName(spec.name ?? `${spec.experiment}-${hash}`), spec, tasks };
-}
-
-/**
- * Reads a sweep from a JSON file.
- * @throws DataError when the file is missing; ConfigError when it is no sweep.
- */
-export function readSweep(path: string): SweepSpec {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw toReadError(error, path);
-  }
-  let spec: unknown;
-  try {
-    spec = JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`${path} is no JSON: ${(error as Error).message}`, { cause: error });
-  }
-  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
-    throw new ConfigError(`${path}: expected an object with experiment, grid and seeds`);
-  }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) throw new ConfigError(`${path}: '${twice}' is given twice`);
-  return spec as SweepSpec;
 }
 
 function checkedGrid(grid: unknown): Readonly<Record<string, readonly Scalar[]>> {

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/core/errors.ts';
-import { readSweep, type SweepSpec, sweepPlan } from '../../src/sweep/plan.ts';
+import { type SweepSpec, sweepPlan } from '../../src/sweep/plan.ts';
 import { ranges } from '../../src/sweep/slurm-client.ts';
+import { readSweep } from '../../src/sweep/sweep-file.ts';
 
 const spec: SweepSpec = {
   experiment: 'toy',

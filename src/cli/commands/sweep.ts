@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError, InterruptedError, unknownName } from '../../core/errors.ts';
+import type { SweepSpec } from '../../sweep/plan.ts';
 import type { SweepResult } from '../../sweep/result.ts';
 import type { SlurmStatus, SlurmSweep, TaskState } from '../../sweep/slurm.ts';
 import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
@@ -67,9 +68,10 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   if (on === 'slurm' && args.text('jobs') !== undefined) {
     throw new ConfigError('--jobs is for local sweeps; give "slurm": { "atOnce": N } in the file');
   }
-  const { readSweep } = await import('../../sweep/plan.ts');
+  // Read before the engine is loaded: a wrong file name shows at once.
+  const { readSweep } = await import('../../sweep/sweep-file.ts');
   const spec = readSweep(args.positionals[0]);
-  if (on === 'slurm') return slurm(args, signal);
+  if (on === 'slurm') return slurm(spec, args, signal);
   const { sweep } = await import('../../sweep/sweep.ts');
   const result = await sweep(spec, {
     root: args.text('store'),
@@ -80,13 +82,13 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   return print(args, result);
 }
 
-async function slurm(args: Arguments, signal: AbortSignal): Promise<number> {
-  const { readSweep, sweepPlan } = await import('../../sweep/plan.ts');
+async function slurm(spec: SweepSpec, args: Arguments, signal: AbortSignal): Promise<number> {
+  const { sweepPlan } = await import('../../sweep/plan.ts');
   const { SlurmSweep } = await import('../../sweep/slurm.ts');
   const { SweepResult } = await import('../../sweep/result.ts');
   const { RunStore } = await import('../../train/store/run-store.ts');
   const { defaultRunsFolder, projectRoot } = await import('../../experiments/runs-folder.ts');
-  const plan = sweepPlan(readSweep(args.positionals[0]));
+  const plan = sweepPlan(spec);
   const base = args.text('folder') ?? join(projectRoot(), 'data', 'sweeps');
   const sweep = new SlurmSweep(plan, join(base, plan.name), args.count('checkpoint'));
   if (args.flag('cancel')) {
