@@ -29,15 +29,15 @@ const summaryOf = (entry: Entry, clock: Clock) =>
 const finished = (entry: Entry) => entry.error === undefined && entry.introduction !== undefined;
 
 /**
- * Every peer that ran against ours, on both clocks, or ours alone where none did; empty when ours
- * did not run.
+ * Every peer that ran against ours, on both clocks, or ours alone in a bench without peers; empty
+ * when ours did not run.
  */
 export function rows(bench: Bench, entries: readonly Entry[], threads: number): Row[] {
   const ours = entries.find((e) => e.spec.role === 'ours');
   if (!ours || !finished(ours)) return [];
   const peers = entries.filter((e) => e.spec.role === 'peer' && finished(e));
   const alone = { peer: null, peerName: '', ratio: null };
-  if (peers.length === 0) {
+  if (entries.every((e) => e.spec.role === 'ours')) {
     return CLOCKS.map(([unit, clock]) => {
       const median = round(summaryOf(ours, clock).median);
       return { name: bench.name, unit, threads, ours: median, ...alone };
