@@ -2,11 +2,13 @@ import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
 import { niceDdaebm, niceMle } from './nice.ts';
 import { STORE } from './store.ts';
+import { toyObjectives } from './toy-objectives.ts';
 import { toyStep } from './toy-step.ts';
 
 /** Every bench, by the order in which the list is shown. */
 export const BENCHES: readonly (Bench | Survey)[] = [
   toyStep,
+  ...toyObjectives,
   kernel,
   ...STORE,
   niceMle,
