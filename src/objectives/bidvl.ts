@@ -1,13 +1,12 @@
 import { klToStandardNormal, reparameterise, sumPerSample } from '../diffusion/gaussian.ts';
-import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { stopGradient } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { type Mlp, mlp } from '../models/mlp.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
-import { energyLoss, type GameState, meanSquaredNorm, playersIo } from './game.ts';
+import { endOfStep, energyLoss, type GameState, meanSquaredNorm, turn } from './game.ts';
 import type { Objective } from './objective.ts';
-import { player } from './player.ts';
-import { type ToyGameConfig, toyGame } from './toy-game.ts';
+import { energyOf, latentGame, type ToyGameConfig, toyGame, toyPlayers } from './toy-game.ts';
 
 export interface BidvlConfig extends ToyGameConfig {
   /** λ of the variational autoencoder's two terms. Default 0.05. */
@@ -31,75 +30,45 @@ export function bidvl(config: BidvlConfig = {}): Objective<GameState<'energy' | 
   const { lambda = 0.05, gamma = 0.02, latentWeight = 1 / latentDim } = config;
   const encoderNet =
     config.encoder ?? mlp({ widths: [dim, width, width, 2 * latentDim], batchNorm: true });
-  const players = {
-    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
-    generator: player({
-      networks: { generator: game.generatorNet, encoder: encoderNet },
-      adam: game.generatorAdam,
-    }),
-  };
+  const players = toyPlayers(game, { encoder: encoderNet });
+  const density = energyOf(game, players);
   const encode = (params: Params, x: Tensor, mode: NormMode) => {
     const parts = tf.split(encoderNet.apply(params, x, mode), 2, 1);
     return { mean: parts[0], logVariance: parts[1] };
   };
 
   return {
-    name: 'bidvl',
+    ...latentGame('bidvl', game, players),
     batchShape: [batch, dim],
     noise: {
       z: { kind: 'normal', shape: [batch, latentDim] },
       posterior: { kind: 'normal', shape: [batch, latentDim] },
     },
-    ...playersIo('bidvl', players),
     step(state, { data }, noise) {
       const z = noise['z'];
       const before = players.generator.unpack(state.generator.params).generator;
       const fake = game.generate(before, z);
-      const forEnergy = valueAndGrad(
-        (flat: Tensor) =>
-          energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, gamma / 2),
-        { hasAux: true },
-      )(state.energy.params);
-      const energy = players.energy.update(state.energy, forEnergy.grad);
-      const f = game.energy(players.energy.unpack(energy.params).energy);
-      const forGenerator = valueAndGrad(
-        (flat: Tensor) => {
-          const params = players.generator.unpack(flat);
-          const passes = [{}, {}] as Record<string, Tensor>[];
-          const codes = [{}, {}] as Record<string, Tensor>[];
-          const x = game.generate(params.generator, z, { kind: 'batch', collect: passes[0] });
-          const frozen = stopGradient(params.encoder) as Params;
-          const seen = encode(frozen, x, { kind: 'batch', collect: codes[0] });
-          const latent = tf.mul(meanSquaredNorm(tf.sub(seen.mean, z)), latentWeight);
-          const q = encode(params.encoder, data, { kind: 'batch', collect: codes[1] });
-          const h = reparameterise(q.mean, q.logVariance, noise['posterior']);
-          const again = game.generate(params.generator, h, { kind: 'batch', collect: passes[1] });
-          const reconstruction = tf.mean(sumPerSample(tf.square(tf.sub(again, data))));
-          const kl = tf.mean(klToStandardNormal(q.mean, q.logVariance));
-          const vae = tf.mul(tf.add(reconstruction, kl), lambda);
-          const loss = tf.add(tf.sub(latent, tf.mean(f(x))), vae);
-          return [loss, { passes, codes, metrics: { latent, reconstruction, kl } }] as const;
-        },
-        { hasAux: true },
-      )(state.generator.params);
-      const { passes, codes, metrics } = forGenerator.aux;
-      const generator = players.generator.update(state.generator, forGenerator.grad, {
-        generator: passes,
-        encoder: codes,
+      const energy = turn(players.energy, state.energy, (networks) =>
+        energyLoss(game.energy(networks.energy), data, fake, gamma / 2),
+      );
+      const f = density(energy.state);
+      const generator = turn(players.generator, state.generator, (networks) => {
+        const passes = [{}, {}] as Record<string, Tensor>[];
+        const codes = [{}, {}] as Record<string, Tensor>[];
+        const x = game.generate(networks.generator, z, { kind: 'batch', collect: passes[0] });
+        const frozen = stopGradient(networks.encoder) as Params;
+        const seen = encode(frozen, x, { kind: 'batch', collect: codes[0] });
+        const latent = tf.mul(meanSquaredNorm(tf.sub(seen.mean, z)), latentWeight);
+        const q = encode(networks.encoder, data, { kind: 'batch', collect: codes[1] });
+        const h = reparameterise(q.mean, q.logVariance, noise['posterior']);
+        const again = game.generate(networks.generator, h, { kind: 'batch', collect: passes[1] });
+        const reconstruction = tf.mean(sumPerSample(tf.square(tf.sub(again, data))));
+        const kl = tf.mean(klToStandardNormal(q.mean, q.logVariance));
+        const vae = tf.mul(tf.add(reconstruction, kl), lambda);
+        const loss = tf.add(tf.sub(latent, tf.mean(f(x))), vae);
+        return [loss, { latent, reconstruction, kl }, { generator: passes, encoder: codes }];
       });
-      return {
-        state: { energy, generator },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-          ...metrics,
-        },
-      };
+      return endOfStep(energy, generator);
     },
-    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
-    sampleNoise: (n) => ({ z: { kind: 'normal', shape: [n, latentDim] } }),
-    sample: (state, noise) =>
-      game.generate(players.generator.unpack(state.generator.params).generator, noise['z']),
   };
 }

@@ -19,7 +19,7 @@ import {
   type ResolvedDdaebm,
   resolveDdaebm,
 } from './ddaebm-config.ts';
-import { playersIo } from './game.ts';
+import { endOfStep, playersIo, turn } from './game.ts';
 import type { Batch, Noise, NoiseSpecs, Objective } from './objective.ts';
 import { type Player, type PlayerState, player } from './player.ts';
 
@@ -95,8 +95,8 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     return { generator, clean, fake };
   };
 
-  const energyLoss = (flat: Tensor, d: Draw, fake: Tensor) => {
-    const energy = networks.energy.bind(players.energy.unpack(flat).netD, d.time);
+  const energyLoss = (params: Params, d: Draw, fake: Tensor) => {
+    const energy = networks.energy.bind(params, d.time);
     // The penalty needs ∇E at x_t. It is taken of the loss term −mean E itself, whose backward
     // pass is then the same computation as that of the loss and is not done twice.
     const real = valueAndGrad((x: Tensor) => tf.neg(tf.mean(energy(x))))(d.x);
@@ -108,8 +108,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     return [loss, { realEnergy: tf.neg(real.value), fakeEnergy, penalty }] as const;
   };
 
-  const generatorLoss = (flat: Tensor, d: Draw, energyFlat: Tensor) => {
-    const params = players.generator.unpack(flat);
+  const generatorLoss = (params: Record<'netG' | 'netE', Params>, d: Draw, critic: Params) => {
     const passes = { netG: [] as Record<string, Tensor>[], netE: [] as Record<string, Tensor>[] };
     const pass = (network: 'netG' | 'netE') => {
       const collect: Record<string, Tensor> = {};
@@ -117,7 +116,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       return collect;
     };
     const { generator, clean, fake } = generate(params.netG, d, pass('netG'));
-    const energy = networks.energy.bind(players.energy.unpack(energyFlat).netD, d.time);
+    const energy = networks.energy.bind(critic, d.time);
     const likelihood = tf.mean(tf.add(energy(fake), logForward(d.at, fake, d.xNext)));
     const terms: Record<string, Tensor> = {};
     let predicted = clean;
@@ -144,7 +143,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       terms['reconstruction'] = reconstruction(options.reconstructionLoss, d, predicted);
     }
     const loss = Object.values(terms).reduce((sum, term) => tf.add(sum, term), tf.neg(likelihood));
-    return [loss, { metrics: { likelihood, ...terms }, passes }] as const;
+    return [loss, { likelihood, ...terms }, passes] as const;
   };
 
   return {
@@ -170,24 +169,12 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       const before = players.generator.unpack(state.generator.params);
       // Repeated inside the generator loss, where it has a gradient; a trace holds it once.
       const fake = stopGradient(generate(before.netG, d, {}).fake);
-      const forEnergy = valueAndGrad((flat: Tensor) => energyLoss(flat, d, fake), { hasAux: true })(
-        state.energy.params,
+      const energy = turn(players.energy, state.energy, ({ netD }) => energyLoss(netD, d, fake));
+      const { netD } = players.energy.unpack(energy.state.params);
+      const generator = turn(players.generator, state.generator, (params) =>
+        generatorLoss(params, d, netD),
       );
-      const energy = players.energy.update(state.energy, forEnergy.grad);
-      const forGenerator = valueAndGrad((flat: Tensor) => generatorLoss(flat, d, energy.params), {
-        hasAux: true,
-      })(state.generator.params);
-      const { metrics, passes } = forGenerator.aux;
-      const generator = players.generator.update(state.generator, forGenerator.grad, passes);
-      return {
-        state: { energy, generator },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-          ...metrics,
-        },
-      };
+      return endOfStep(energy, generator);
     },
     forward(state, batchData, noise) {
       const d = draw(batchData, noise);

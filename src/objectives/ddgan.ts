@@ -10,7 +10,7 @@ import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
 import { DEFAULT_OPTIONS, ddaebmTable } from './ddaebm-config.ts';
-import { type GameState, meanSquaredNorm, playersIo } from './game.ts';
+import { endOfStep, type GameState, meanSquaredNorm, playersIo, turn } from './game.ts';
 import type { Objective } from './objective.ts';
 import { player } from './player.ts';
 
@@ -98,47 +98,30 @@ export function ddgan(config: DdganConfig = {}): Objective<GameState<'energy' | 
       const d = drawPair(first, noise, 0);
       const before = players.generator.unpack(state.generator.params).generator;
       const fake = stopGradient(d.generate(before));
-      const forEnergy = valueAndGrad(
-        (flat: Tensor) => {
-          const logit = d.logit(players.energy.unpack(flat).energy);
-          const real = valueAndGrad(
-            (x: Tensor) => {
-              const values = logit(x);
-              return [tf.sum(values), values] as const;
-            },
-            { hasAux: true },
-          )(d.x);
-          const realLoss = tf.mean(tf.softplus(tf.neg(real.aux)));
-          const fakeLoss = tf.mean(tf.softplus(logit(fake)));
-          const penalty = tf.mul(meanSquaredNorm(real.grad), gamma / 2);
-          const loss = tf.add(tf.add(realLoss, fakeLoss), penalty);
-          return [loss, { realLoss, fakeLoss, penalty }] as const;
-        },
-        { hasAux: true },
-      )(state.energy.params);
-      const energy = players.energy.update(state.energy, forEnergy.grad);
+      const energy = turn(players.energy, state.energy, (networks) => {
+        const logit = d.logit(networks.energy);
+        const real = valueAndGrad(
+          (x: Tensor) => {
+            const values = logit(x);
+            return [tf.sum(values), values] as const;
+          },
+          { hasAux: true },
+        )(d.x);
+        const realLoss = tf.mean(tf.softplus(tf.neg(real.aux)));
+        const fakeLoss = tf.mean(tf.softplus(logit(fake)));
+        const penalty = tf.mul(meanSquaredNorm(real.grad), gamma / 2);
+        const loss = tf.add(tf.add(realLoss, fakeLoss), penalty);
+        return [loss, { realLoss, fakeLoss, penalty }];
+      });
 
       const g = drawPair(second, noise, 1);
-      const logit = g.logit(players.energy.unpack(energy.params).energy);
-      const forGenerator = valueAndGrad(
-        (flat: Tensor) => {
-          const collect: Record<string, Tensor> = {};
-          const x = g.generate(players.generator.unpack(flat).generator, collect);
-          return [tf.mean(tf.softplus(tf.neg(logit(x)))), collect] as const;
-        },
-        { hasAux: true },
-      )(state.generator.params);
-      const generator = players.generator.update(state.generator, forGenerator.grad, {
-        generator: [forGenerator.aux],
+      const logit = g.logit(players.energy.unpack(energy.state.params).energy);
+      const generator = turn(players.generator, state.generator, (networks) => {
+        const collect: Record<string, Tensor> = {};
+        const x = g.generate(networks.generator, collect);
+        return [tf.mean(tf.softplus(tf.neg(logit(x)))), {}, { generator: [collect] }];
       });
-      return {
-        state: { energy, generator },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-        },
-      };
+      return endOfStep(energy, generator);
     },
     ...(marginal && {
       energy: (state: GameState<'energy' | 'generator'>, x: Tensor, t = 0) =>

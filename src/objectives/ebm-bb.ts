@@ -4,10 +4,9 @@ import { grad, stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
-import { type GameState, playersIo } from './game.ts';
+import { endOfStep, type GameState, turn } from './game.ts';
 import type { Objective } from './objective.ts';
-import { player } from './player.ts';
-import { type ToyGameConfig, toyGame } from './toy-game.ts';
+import { energyOf, latentGame, type ToyGameConfig, toyGame, toyPlayers } from './toy-game.ts';
 
 export interface EbmBbConfig extends ToyGameConfig {
   /**
@@ -48,10 +47,8 @@ export function ebmBb(config: EbmBbConfig = {}): Objective<GameState<'energy' | 
   if (latentDim !== 2) {
     throw new ConfigError(`ebmBb: latentDim must be 2, got ${latentDim}`);
   }
-  const players = {
-    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
-    generator: player({ networks: { generator: game.generatorNet }, adam: game.generatorAdam }),
-  };
+  const players = toyPlayers(game);
+  const density = energyOf(game, players);
 
   /** Rows ∂G_i/∂z of the Jacobian, dim tensors of [B, 2]. */
   const jacobianRows = (params: Params, norm: NormMode, z: Tensor): Tensor[] =>
@@ -77,13 +74,12 @@ export function ebmBb(config: EbmBbConfig = {}): Objective<GameState<'energy' | 
   };
 
   return {
-    name: 'ebm-bb',
+    ...latentGame('ebm-bb', game, players),
     batchShape: [batch, dim],
     noise: {
       z: { kind: 'normal', shape: [batch, latentDim] },
       v: { kind: 'normal', shape: [batch, latentDim] },
     },
-    ...playersIo('ebm-bb', players),
     step(state, { data }, noise) {
       const [z, v] = [noise['z'], noise['v']];
       const before = players.generator.unpack(state.generator.params).generator;
@@ -103,51 +99,26 @@ export function ebmBb(config: EbmBbConfig = {}): Objective<GameState<'energy' | 
       // ∇_z log p_G = −z − ∇_z log-volume.
       const along = stopGradient(tf.neg(sumPerSample(tf.mul(tf.add(z, volumeGradient), v))));
 
-      const forEnergy = valueAndGrad(
-        (flat: Tensor) => {
-          const f = game.energy(players.energy.unpack(flat).energy);
-          const realEnergy = tf.mean(f(data));
-          const atFake = valueAndGrad((x: Tensor) => tf.sum(f(x)))(fake);
-          const fakeEnergy = tf.div(atFake.value, batch);
-          const mismatch = tf.sub(along, sumPerSample(tf.mul(atFake.grad, jv)));
-          const bound = tf.mul(tf.mean(tf.square(mismatch)), 0.5);
-          const penalty = tf.relu(tf.sub(tf.mul(bound, boundWeight), boundMargin));
-          const loss = tf.add(tf.sub(fakeEnergy, realEnergy), penalty);
-          return [loss, { realEnergy, fakeEnergy, bound }] as const;
-        },
-        { hasAux: true },
-      )(state.energy.params);
-      const energy = players.energy.update(state.energy, forEnergy.grad);
-      const f = game.energy(players.energy.unpack(energy.params).energy);
-
-      const forGenerator = valueAndGrad(
-        (flat: Tensor) => {
-          const params = players.generator.unpack(flat).generator;
-          const collect: Record<string, Tensor> = {};
-          const x = game.generate(params, z, { kind: 'batch', collect });
-          const volume = tf.mean(logVolume(jacobianRows(params, norm, z)));
-          const loss = tf.neg(tf.add(tf.mean(f(x)), tf.mul(volume, entropyWeight)));
-          return [loss, { collect, volume }] as const;
-        },
-        { hasAux: true },
-      )(state.generator.params);
-      const { collect, volume } = forGenerator.aux;
-      const generator = players.generator.update(state.generator, forGenerator.grad, {
-        generator: [collect],
+      const energy = turn(players.energy, state.energy, (networks) => {
+        const f = game.energy(networks.energy);
+        const realEnergy = tf.mean(f(data));
+        const atFake = valueAndGrad((x: Tensor) => tf.sum(f(x)))(fake);
+        const fakeEnergy = tf.div(atFake.value, batch);
+        const mismatch = tf.sub(along, sumPerSample(tf.mul(atFake.grad, jv)));
+        const bound = tf.mul(tf.mean(tf.square(mismatch)), 0.5);
+        const penalty = tf.relu(tf.sub(tf.mul(bound, boundWeight), boundMargin));
+        const loss = tf.add(tf.sub(fakeEnergy, realEnergy), penalty);
+        return [loss, { realEnergy, fakeEnergy, bound }];
       });
-      return {
-        state: { energy, generator },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-          entropy: volume,
-        },
-      };
+      const f = density(energy.state);
+      const generator = turn(players.generator, state.generator, (networks) => {
+        const collect: Record<string, Tensor> = {};
+        const x = game.generate(networks.generator, z, { kind: 'batch', collect });
+        const volume = tf.mean(logVolume(jacobianRows(networks.generator, norm, z)));
+        const loss = tf.neg(tf.add(tf.mean(f(x)), tf.mul(volume, entropyWeight)));
+        return [loss, { entropy: volume }, { generator: [collect] }];
+      });
+      return endOfStep(energy, generator);
     },
-    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
-    sampleNoise: (n) => ({ z: { kind: 'normal', shape: [n, latentDim] } }),
-    sample: (state, noise) =>
-      game.generate(players.generator.unpack(state.generator.params).generator, noise['z']),
   };
 }

@@ -2,8 +2,9 @@ import type { HostTensor } from '../core/host-tensor.ts';
 import { sumPerSample } from '../diffusion/gaussian.ts';
 import { stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import type { HostState, Objective, StateDicts } from './objective.ts';
-import type { Player, PlayerState } from './player.ts';
+import type { Params } from '../nn/params.ts';
+import type { HostState, Metrics, Objective, StateDicts } from './objective.ts';
+import type { Passes, Player, PlayerState } from './player.ts';
 
 /** The state of a method with several optimisers, by the names of its players. */
 export type GameState<K extends string, L = Tensor> = { readonly [P in K]: PlayerState<L> };
@@ -34,6 +35,51 @@ export function playersIo<K extends string>(
   };
 }
 
+/** A loss to lower, numbers to log, and the statistics that batch norms collected on the way. */
+export type PlayerLoss<N extends string, M extends Metrics> = readonly [
+  loss: Tensor,
+  metrics: M,
+  passes?: Readonly<Partial<Record<N, Passes>>>,
+];
+
+/** A player after its turn. */
+export interface Turn<M extends Metrics = Metrics> {
+  readonly state: PlayerState;
+  /** Before the update. */
+  readonly loss: Tensor;
+  readonly metrics: M;
+}
+
+/** One player's turn: the gradient of its loss in all of its parameters, then its update. */
+export function turn<N extends string, M extends Metrics>(
+  side: Player<N>,
+  state: PlayerState,
+  loss: (networks: Record<N, Params>) => PlayerLoss<N, M>,
+): Turn<M> {
+  const { value, grad, aux } = valueAndGrad(
+    (flat: Tensor) => {
+      const [score, metrics, passes = {}] = loss(side.unpack(flat));
+      return [score, { metrics, passes }] as const;
+    },
+    { hasAux: true },
+  )(state.params);
+  const passes = aux.passes as Readonly<Partial<Record<N, Passes>>>;
+  return { state: side.update(state, grad, passes), loss: value, metrics: aux.metrics };
+}
+
+/** What a step returns once energy and generator had their turns. */
+export function endOfStep(energy: Turn, generator: Turn) {
+  return {
+    state: { energy: energy.state, generator: generator.state },
+    metrics: {
+      energyLoss: energy.loss,
+      ...energy.metrics,
+      generatorLoss: generator.loss,
+      ...generator.metrics,
+    },
+  };
+}
+
 /** mean f(x) and ∇_x f per sample, in one forward and one backward pass. */
 export function meanAndGradient(
   f: (x: Tensor) => Tensor,
@@ -44,11 +90,7 @@ export function meanAndGradient(
   return { mean: value, gradient: tf.mul(grad, x.shape[0]) };
 }
 
-export interface EnergyLossMetrics {
-  readonly realEnergy: Tensor;
-  readonly fakeEnergy: Tensor;
-  readonly penalty: Tensor;
-}
+export type EnergyLossMetrics = Readonly<Record<'realEnergy' | 'fakeEnergy' | 'penalty', Tensor>>;
 
 /**
  * −mean f(data) + w·mean f(fake) + c·mean |∇f(data)|², minimised by an f that is high on data.

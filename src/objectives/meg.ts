@@ -1,11 +1,16 @@
-import { valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Params } from '../nn/params.ts';
-import { energyLoss, type GameState, playersIo } from './game.ts';
+import { endOfStep, energyLoss, type GameState, type Turn, turn } from './game.ts';
 import type { Objective } from './objective.ts';
-import { type PlayerState, player } from './player.ts';
-import { type EnergyMap, type ToyGameConfig, toyGame } from './toy-game.ts';
+import {
+  type EnergyMap,
+  energyOf,
+  latentGame,
+  type ToyGameConfig,
+  toyGame,
+  toyPlayers,
+} from './toy-game.ts';
 
 export interface MegConfig extends ToyGameConfig {
   /** λ of λ·E|∇E|² on real data, without ½. Default 0.1 (toy). */
@@ -29,22 +34,8 @@ export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'gen
   const game = toyGame('meg', config);
   const { batch, dim, latentDim, width } = game;
   const statisticsNet = config.statistics ?? mlp({ widths: [dim + latentDim, width, width, 1] });
-  const players = {
-    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
-    generator: player({
-      networks: { generator: game.generatorNet, statistics: statisticsNet },
-      adam: game.generatorAdam,
-    }),
-  };
-
-  const energyStep = (state: PlayerState, data: Tensor, fake: Tensor) => {
-    const { value, grad, aux } = valueAndGrad(
-      (flat: Tensor) =>
-        energyLoss(game.energy(players.energy.unpack(flat).energy), data, fake, lambda, fakeWeight),
-      { hasAux: true },
-    )(state.params);
-    return { state: players.energy.update(state, grad), metrics: { energyLoss: value, ...aux } };
-  };
+  const players = toyPlayers(game, { statistics: statisticsNet });
+  const density = energyOf(game, players);
 
   /** The loss of H: log 2 when it tells nothing apart, 0 when everything. */
   const informationLoss = (params: Params, x: Tensor, z: Tensor) => {
@@ -61,44 +52,34 @@ export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'gen
   };
 
   return {
-    name: 'meg',
+    ...latentGame('meg', game, players),
     batchShape: [energySteps * batch, dim],
     noise: { z: { kind: 'normal', shape: [energySteps + 1, batch, latentDim] } },
-    ...playersIo('meg', players),
     step(state, { data }, noise) {
       const latents = tf.unstack(noise['z'], 0);
       const parts = energySteps === 1 ? [data] : tf.split(data, energySteps, 0);
       const before = players.generator.unpack(state.generator.params).generator;
-      let energy = state.energy;
-      let metrics: Record<string, Tensor> = {};
+      const turns: Turn[] = [];
       parts.forEach((part, i) => {
         const fake = game.generate(before, latents[i]);
-        ({ state: energy, metrics } = energyStep(energy, part, fake));
+        const current = turns.at(-1)?.state ?? state.energy;
+        turns.push(
+          turn(players.energy, current, (networks) =>
+            energyLoss(game.energy(networks.energy), part, fake, lambda, fakeWeight),
+          ),
+        );
       });
-      const f = game.energy(players.energy.unpack(energy.params).energy);
+      const energy = turns[turns.length - 1];
+      const f = density(energy.state);
       const z = latents[energySteps];
-      const forGenerator = valueAndGrad(
-        (flat: Tensor) => {
-          const params = players.generator.unpack(flat);
-          const collect: Record<string, Tensor> = {};
-          const x = game.generate(params.generator, z, { kind: 'batch', collect });
-          const information = informationLoss(params.statistics, x, z);
-          return [tf.sub(information, tf.mean(f(x))), { collect, information }] as const;
-        },
-        { hasAux: true },
-      )(state.generator.params);
-      const { collect, information } = forGenerator.aux;
-      const generator = players.generator.update(state.generator, forGenerator.grad, {
-        generator: [collect],
+      const generator = turn(players.generator, state.generator, (networks) => {
+        const collect: Record<string, Tensor> = {};
+        const x = game.generate(networks.generator, z, { kind: 'batch', collect });
+        const information = informationLoss(networks.statistics, x, z);
+        const loss = tf.sub(information, tf.mean(f(x)));
+        return [loss, { information }, { generator: [collect] }];
       });
-      return {
-        state: { energy, generator },
-        metrics: { ...metrics, generatorLoss: forGenerator.value, information },
-      };
+      return endOfStep(energy, generator);
     },
-    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
-    sampleNoise: (n) => ({ z: { kind: 'normal', shape: [n, latentDim] } }),
-    sample: (state, noise) =>
-      game.generate(players.generator.unpack(state.generator.params).generator, noise['z']),
   };
 }

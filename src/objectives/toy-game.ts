@@ -5,6 +5,9 @@ import type { NetworkSpec } from '../models/network.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
+import { type GameState, playersIo } from './game.ts';
+import type { Noise, Objective } from './objective.ts';
+import { type Player, type PlayerState, player } from './player.ts';
 
 /** A log-density up to a constant, [B, dim] → [B] or [B, 1]; an `Mlp` is one. */
 export interface EnergyMap extends NetworkSpec {
@@ -75,4 +78,45 @@ export function toyGame(name: string, config: ToyGameConfig): ToyGame {
     energy: (params) => (x) => tf.reshape(energyNet.apply(params, x), [x.shape[0]]),
     generate: (params, z, mode) => generatorNet.apply(params, z, mode),
   };
+}
+
+/** The two players of a toy game; the generator's may hold further networks. */
+export interface ToyPlayers<N extends string> {
+  readonly energy: Player<'energy'>;
+  readonly generator: Player<'generator' | N>;
+}
+
+/** @param further networks that the generator's optimiser moves as well. */
+export function toyPlayers<N extends string = never>(
+  game: ToyGame,
+  further?: Readonly<Record<N, NetworkSpec>>,
+): ToyPlayers<N> {
+  const networks = { generator: game.generatorNet, ...further } as Record<
+    'generator' | N,
+    NetworkSpec
+  >;
+  return {
+    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
+    generator: player({ networks, adam: game.generatorAdam }),
+  };
+}
+
+/** f_θ of a player's state, for as long as the other player moves. */
+export function energyOf(game: ToyGame, players: Pick<ToyPlayers<never>, 'energy'>) {
+  return (state: PlayerState) => game.energy(players.energy.unpack(state.params).energy);
+}
+
+/** The parts of an objective that are the same whenever samples are G(z), z ~ N(0, I). */
+export function latentGame<N extends string>(name: string, game: ToyGame, players: ToyPlayers<N>) {
+  const density = energyOf(game, players);
+  return {
+    name,
+    ...playersIo(name, players as ToyPlayers<never>),
+    energy: (state: GameState<'energy' | 'generator'>, x: Tensor) => density(state.energy)(x),
+    sampleNoise: (n: number) => ({ z: { kind: 'normal', shape: [n, game.latentDim] } }) as const,
+    sample(state: GameState<'energy' | 'generator'>, noise: Noise) {
+      const params = players.generator.unpack(state.generator.params);
+      return game.generate(params.generator, noise['z']);
+    },
+  } satisfies Partial<Objective<GameState<'energy' | 'generator'>>>;
 }

@@ -5,10 +5,10 @@ import type { NetworkSpec } from '../models/network.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
 import type { AdamConfig } from '../optim/adam.ts';
-import { energyLoss, type GameState, playersIo } from './game.ts';
+import { endOfStep, energyLoss, type GameState, playersIo, turn } from './game.ts';
 import type { Objective } from './objective.ts';
 import { type PlayerState, player } from './player.ts';
-import { type ToyGameConfig, toyGame } from './toy-game.ts';
+import { energyOf, type ToyGameConfig, toyGame, toyPlayers } from './toy-game.ts';
 
 export interface VeraConfig extends ToyGameConfig {
   /** γ of (γ/2)·E|∇f|² on real data. Default 0.1: the code's default of 0 is unstable. */
@@ -50,8 +50,7 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
   const game = toyGame('vera', config);
   const { batch, dim, latentDim } = game;
   const players = {
-    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
-    generator: player({ networks: { generator: game.generatorNet }, adam: game.generatorAdam }),
+    ...toyPlayers(game),
     // Adam acts element by element: a player of its own moves σ as if it were the generator's.
     sigma: player({
       networks: { sigma: vector('log_sigma', 1, Math.log(sigmaRange[0])) },
@@ -62,6 +61,8 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
       adam: { learningRate: 0.02, betas: [0, 0.9], ...config.posteriorAdam },
     }),
   };
+
+  const density = energyOf(game, players);
 
   /** g as a function of the latent alone. */
   const frozen = (params: Params, norm: NormMode) => (h: Tensor) => game.generate(params, h, norm);
@@ -90,19 +91,10 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
       const fake = stopGradient(tf.add(clean, tf.mul(output, sigma)));
       const norm: NormMode = { kind: 'running', buffers: asBatchStatistics(collect, batch) };
 
-      const forEnergy = valueAndGrad(
-        (flat: Tensor) =>
-          energyLoss(
-            game.energy(players.energy.unpack(flat).energy),
-            data,
-            fake,
-            gamma / 2,
-            fakeWeight,
-          ),
-        { hasAux: true },
-      )(state.energy.params);
-      const energy = players.energy.update(state.energy, forEnergy.grad);
-      const f = game.energy(players.energy.unpack(energy.params).energy);
+      const energy = turn(players.energy, state.energy, (networks) =>
+        energyLoss(game.energy(networks.energy), data, fake, gamma / 2, fakeWeight),
+      );
+      const f = density(energy.state);
 
       const g = frozen(params, norm);
       const draws = { h: z, logEta: state.posterior.params, noise: noise['posterior'] };
@@ -121,25 +113,23 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
         return tf.neg(tf.add(tf.mean(value), tf.sum(logEta)));
       })(state.posterior.params);
 
+      const { state: moved, metrics } = endOfStep(energy, {
+        state: players.generator.update(state.generator, forGenerator.grad.generator, {
+          generator: [collect],
+        }),
+        loss: forGenerator.value,
+        metrics: { posteriorLoss: forPosterior.value, sigma: tf.reshape(sigma, []) },
+      });
       return {
         state: {
-          energy,
-          generator: players.generator.update(state.generator, forGenerator.grad.generator, {
-            generator: [collect],
-          }),
+          ...moved,
           sigma: clamped(players.sigma.update(state.sigma, forGenerator.grad.sigma)),
           posterior: players.posterior.update(state.posterior, forPosterior.grad),
         },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-          posteriorLoss: forPosterior.value,
-          sigma: tf.reshape(sigma, []),
-        },
+        metrics,
       };
     },
-    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
+    energy: (state, x) => density(state.energy)(x),
     sampleNoise: (n) => ({
       z: { kind: 'normal', shape: [n, latentDim] },
       output: { kind: 'normal', shape: [n, dim] },

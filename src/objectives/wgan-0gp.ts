@@ -1,9 +1,7 @@
-import { valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import { energyLoss, type GameState, playersIo } from './game.ts';
+import { endOfStep, energyLoss, type GameState, turn } from './game.ts';
 import type { Objective } from './objective.ts';
-import { player } from './player.ts';
-import { type ToyGameConfig, toyGame } from './toy-game.ts';
+import { energyOf, latentGame, type ToyGameConfig, toyGame, toyPlayers } from './toy-game.ts';
 
 export interface Wgan0gpConfig extends ToyGameConfig {
   /** γ of (γ/2)·E|∇f|² on real data. Default 0.1, as VERA's runs. */
@@ -21,56 +19,26 @@ export function wgan0gp(config: Wgan0gpConfig = {}): Objective<GameState<'energy
   const { gamma = 0.1, fakeWeight = 1 } = config;
   const game = toyGame('wgan-0gp', config);
   const { batch, dim, latentDim } = game;
-  const players = {
-    energy: player({ networks: { energy: game.energyNet }, adam: game.energyAdam }),
-    generator: player({ networks: { generator: game.generatorNet }, adam: game.generatorAdam }),
-  };
+  const players = toyPlayers(game);
+  const density = energyOf(game, players);
 
   return {
-    name: 'wgan-0gp',
+    ...latentGame('wgan-0gp', game, players),
     batchShape: [batch, dim],
     noise: { z: { kind: 'normal', shape: [batch, latentDim] } },
-    ...playersIo('wgan-0gp', players),
     step(state, { data }, noise) {
       const before = players.generator.unpack(state.generator.params).generator;
       const fake = game.generate(before, noise['z']);
-      const forEnergy = valueAndGrad(
-        (flat: Tensor) =>
-          energyLoss(
-            game.energy(players.energy.unpack(flat).energy),
-            data,
-            fake,
-            gamma / 2,
-            fakeWeight,
-          ),
-        { hasAux: true },
-      )(state.energy.params);
-      const energy = players.energy.update(state.energy, forEnergy.grad);
-      const f = game.energy(players.energy.unpack(energy.params).energy);
-      const forGenerator = valueAndGrad(
-        (flat: Tensor) => {
-          const collect: Record<string, Tensor> = {};
-          const params = players.generator.unpack(flat).generator;
-          const x = game.generate(params, noise['z'], { kind: 'batch', collect });
-          return [tf.neg(tf.mean(f(x))), collect] as const;
-        },
-        { hasAux: true },
-      )(state.generator.params);
-      const generator = players.generator.update(state.generator, forGenerator.grad, {
-        generator: [forGenerator.aux],
+      const energy = turn(players.energy, state.energy, (networks) =>
+        energyLoss(game.energy(networks.energy), data, fake, gamma / 2, fakeWeight),
+      );
+      const f = density(energy.state);
+      const generator = turn(players.generator, state.generator, (networks) => {
+        const collect: Record<string, Tensor> = {};
+        const x = game.generate(networks.generator, noise['z'], { kind: 'batch', collect });
+        return [tf.neg(tf.mean(f(x))), {}, { generator: [collect] }];
       });
-      return {
-        state: { energy, generator },
-        metrics: {
-          energyLoss: forEnergy.value,
-          ...forEnergy.aux,
-          generatorLoss: forGenerator.value,
-        },
-      };
+      return endOfStep(energy, generator);
     },
-    energy: (state, x) => game.energy(players.energy.unpack(state.energy.params).energy)(x),
-    sampleNoise: (n) => ({ z: { kind: 'normal', shape: [n, latentDim] } }),
-    sample: (state, noise) =>
-      game.generate(players.generator.unpack(state.generator.params).generator, noise['z']),
   };
 }
