@@ -184,6 +184,7 @@ export {
 } from './experiments/ed-w-stabilisation.ts';
 // experiments and figures
 export { runToy, type ToyOptions, type ToyResult, toyPanelData } from './experiments/toy.ts';
+export { evaluateToyCheckpoint, toyCheckpointPath } from './experiments/toy-checkpoint.ts';
 export {
   TOY_PRESETS,
   type ToyConfig,
@@ -192,13 +193,19 @@ export {
   toyObjective,
 } from './experiments/toy-config.ts';
 export {
+  type BestFactor,
+  bestFactor,
+  type DivergenceParts,
+  divergenceParts,
+} from './experiments/toy-divergence.ts';
+export {
   figureFromCheckpoints,
   figureFromRuns,
   type ToyFigureData,
 } from './experiments/toy-figure.ts';
 export { TOY_METHODS, type ToyMethod } from './experiments/toy-methods.ts';
 export { TOY_FIGURES, type ToyPlan, toyPlan, withMethods } from './experiments/toy-plans.ts';
-export { toyClaims, toyTable } from './experiments/toy-table.ts';
+export { toyClaims, toyLossTable, toyTable } from './experiments/toy-table.ts';
 export { comparisonPanels } from './figures/comparison-panels.ts';
 export { type DensityFigure, densityPanels } from './figures/density-panels.ts';
 // figures of the derivations
@@ -212,8 +219,9 @@ export { edDensityFigure, edErrorFigure, edGridFigure } from './figures/ed-densi
 export { edMyopiaFigure } from './figures/ed-myopia.ts';
 export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
-export { renderPng, renderSmallPng, renderSvg } from './figures/render.ts';
+export { renderPng, renderSvg } from './figures/render.ts';
 export { toyComparison } from './figures/toy-comparison.ts';
+export { toyCurves } from './figures/toy-curves.ts';
 // jit: the engine
 export {
   type GradOptions,

@@ -1,5 +1,5 @@
 import { density, type Frame, type Points, type Spec, scatter } from './density-panels.ts';
-import { wrapText } from './font.ts';
+import { heading } from './heading.ts';
 import { DATA_COLOUR, MODEL_COLOUR, THEME } from './theme.ts';
 
 /** One column: the data, or what one method made of them. */
@@ -71,17 +71,7 @@ export function comparisonPanels(figure: ComparisonFigure): Spec {
   );
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: figure.title,
-      subtitle: wrapText(
-        figure.caption,
-        columns * (panel + GAP) - GAP,
-        THEME.title.subtitleFontSize,
-      ),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 22,
-    },
+    title: heading(figure.title, figure.caption, columns * (panel + GAP) - GAP),
     bounds: 'flush',
     spacing: { row: 42, column: GAP },
     columns,

@@ -1,4 +1,4 @@
-import { wrapText } from './font.ts';
+import { heading } from './heading.ts';
 import { densityPicture } from './heat-map.ts';
 import { DATA_COLOUR, FONT_STACK, INK, MODEL_COLOUR, MUTED, THEME } from './theme.ts';
 
@@ -86,13 +86,7 @@ export function densityPanels(figure: DensityFigure): Spec {
   const width = columns * (panel + GAP) - GAP;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: figure.title,
-      subtitle: wrapText(figure.caption, width, THEME.title.subtitleFontSize),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 22,
-    },
+    title: heading(figure.title, figure.caption, width),
     // Panels align by their frames; labels and notes lie in the spacing.
     bounds: 'flush',
     spacing: { row: 44, column: GAP },

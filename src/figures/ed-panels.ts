@@ -1,9 +1,6 @@
-import { deflateSync } from 'node:zlib';
-import { ShapeError } from '../core/errors.ts';
 import type { Spec } from './density-panels.ts';
-import { wrapText } from './font.ts';
-import { cellMasses, viridis } from './heat-map.ts';
-import { encodeIndexedPng } from './png.ts';
+import { heading } from './heading.ts';
+import { densityPicture } from './heat-map.ts';
 import { INK, MUTED, THEME } from './theme.ts';
 
 /** One density in the plane. */
@@ -40,13 +37,7 @@ export function densityPictures(figure: DensityPanelFigure): Spec {
   const width = columns * (side + GAP) - GAP;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: figure.title,
-      subtitle: wrapText(figure.caption, width, THEME.title.subtitleFontSize),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 20,
-    },
+    title: heading(figure.title, figure.caption, width, 20),
     bounds: 'flush',
     spacing: { row: panels.some(({ note }) => note) ? 34 : GAP, column: GAP },
     columns,
@@ -70,7 +61,7 @@ function picture(panel: DensityPanel, limit: number, side: number): Spec {
   const x = { field: 'x', type: 'quantitative', scale, axis: axis(note, false) };
   const y = { field: 'y', type: 'quantitative', scale, axis: axis(rowTitle, true) };
   const values =
-    logDensity === undefined ? [] : [{ x: 0, y: 0, url: smallPicture(logDensity, size) }];
+    logDensity === undefined ? [] : [{ x: 0, y: 0, url: densityPicture(logDensity, size) }];
   return {
     width: side,
     height: side,
@@ -79,24 +70,4 @@ function picture(panel: DensityPanel, limit: number, side: number): Spec {
     mark: { type: 'image', width: reach, height: reach, clip: true, aria: false },
     encoding: { x, y, url: { field: 'url', type: 'nominal' } },
   };
-}
-
-/**
- * A density in viridis, from zero to its own maximum, one pixel per cell, y upwards, compressed: a
- * notebook holds many of them.
- * @throws ShapeError when the values do not fill the square.
- */
-function smallPicture(logDensity: ArrayLike<number>, size: number): string {
-  if (logDensity.length !== size * size) {
-    throw new ShapeError(
-      `densityPictures: ${logDensity.length} values do not fill a ${size} by ${size} grid`,
-    );
-  }
-  const mass = cellMasses(logDensity);
-  const top = mass.reduce((a, b) => Math.max(a, b), 0);
-  const at = (i: number) => (size - 1 - Math.floor(i / size)) * size + (i % size);
-  const indices = Uint8Array.from(mass, (_, i) => Math.round((255 * mass[at(i)]) / top));
-  const compress = (rows: Uint8Array) => deflateSync(rows, { level: 9 });
-  const png = encodeIndexedPng(size, size, indices, viridis(), compress);
-  return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
 }

@@ -1,4 +1,5 @@
 import type { DataSetRow, DensityFigure } from './density-panels.ts';
+import { firstPoints, SHOWN, type ToyNumbers, thousands, titleOf } from './toy-words.ts';
 
 /** What Figure 1 needs of one trained model. */
 export interface Fig1Run {
@@ -9,13 +10,7 @@ export interface Fig1Run {
   readonly samples: ArrayLike<number>;
   readonly logDensity: ArrayLike<number>;
   readonly gridSize: number;
-  readonly metrics: {
-    readonly modesCovered?: number;
-    readonly modes?: number;
-    readonly shareWithin4Sigma?: number;
-    readonly gridKl?: number;
-    readonly mmd: number;
-  };
+  readonly metrics: ToyNumbers;
 }
 
 /** What was run, for the caption. */
@@ -34,16 +29,6 @@ export interface Fig1Setting {
   readonly seed: number;
 }
 
-/** Points shown per panel, as in the paper. */
-const SHOWN = 1000;
-
-const TITLES: Record<string, string> = {
-  '25gaussians': '25 Gaussians',
-  '8gaussians': '8 Gaussians',
-  pinwheel: 'Pinwheel',
-  swissroll: 'Swiss roll',
-};
-
 /** The DDAEBM panels of Figure 1: toy data, learned density and samples. */
 export function fig1(runs: readonly Fig1Run[], setting: Fig1Setting): DensityFigure {
   return {
@@ -56,7 +41,7 @@ export function fig1(runs: readonly Fig1Run[], setting: Fig1Setting): DensityFig
 function row(run: Fig1Run): DataSetRow {
   const { metrics } = run;
   return {
-    title: TITLES[run.dataset] ?? run.dataset,
+    title: titleOf(run.dataset),
     data: firstPoints(run.data),
     methods: [
       {
@@ -78,10 +63,6 @@ function samplesNote(metrics: Fig1Run['metrics']): string {
   const { modes, modesCovered, shareWithin4Sigma: share, mmd } = metrics;
   if (modes === undefined || share === undefined) return `MMD² = ${decimal(mmd)}`;
   return `${modesCovered} of ${modes} modes, ${Math.round(100 * share)} % within 4σ`;
-}
-
-function firstPoints(points: ArrayLike<number>): ArrayLike<number> {
-  return Array.from({ length: Math.min(points.length, 2 * SHOWN) }, (_, i) => points[i]);
 }
 
 function caption(s: Fig1Setting, gridSize: number): string {
@@ -108,10 +89,6 @@ function caption(s: Fig1Setting, gridSize: number): string {
   return text
     .replaceAll(/(\d) (?=\d{3}\b)/g, '$1\u00a0')
     .replaceAll(/ (=|×|to) /g, '\u00a0$1\u00a0');
-}
-
-function thousands(n: number): string {
-  return n < 10_000 ? String(n) : String(n).replaceAll(/\B(?=(\d{3})+$)/g, '\u00a0');
 }
 
 /** e.g. `0.001`, `5·10⁻⁴`. */

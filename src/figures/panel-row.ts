@@ -1,5 +1,5 @@
 import type { Spec } from './density-panels.ts';
-import { wrapText } from './font.ts';
+import { heading } from './heading.ts';
 import { THEME } from './theme.ts';
 
 export interface PanelRow {
@@ -16,13 +16,7 @@ export interface PanelRow {
 export function panelRow({ title, caption, width, spacing, panels }: PanelRow): Spec {
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: {
-      text: title,
-      subtitle: wrapText(caption, width, THEME.title.subtitleFontSize),
-      fontSize: 16,
-      subtitleLineHeight: 15,
-      offset: 20,
-    },
+    title: heading(title, caption, width, 20),
     bounds: 'flush',
     spacing,
     hconcat: panels,

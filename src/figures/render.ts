@@ -1,4 +1,3 @@
-import { deflateSync } from 'node:zlib';
 import { Resvg } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
@@ -45,31 +44,18 @@ export async function renderSvg(spec: Spec, provenance: unknown): Promise<string
 }
 
 /**
- * Rasterises with the bundled font only. The provenance of the SVG is copied into the PNG.
+ * Rasterises with the bundled font only, in at most 256 colours (`reduceColours`): a third of the
+ * bytes, no difference to see. The provenance of the SVG is copied into the PNG.
  * @param scale pixels of the picture per unit of the SVG. Default 2.
  */
 export function renderPng(svg: string, scale = 2): Uint8Array {
-  return signed(rasterised(svg, scale).asPng(), svg);
-}
-
-/**
- * The same with at most 128 colours, for line drawings in notebooks: a third of the bytes, no
- * difference to see. Not for pictures of many colours.
- * @param scale pixels of the picture per unit of the SVG. Default 1.4.
- */
-export function renderSmallPng(svg: string, scale = 1.4): Uint8Array {
-  const { width, height, pixels } = rasterised(svg, scale);
-  const { indices, palette } = reduceColours(pixels);
-  const compress = (rows: Uint8Array) => deflateSync(rows, { level: 9 });
-  return signed(encodeIndexedPng(width, height, indices, palette, compress), svg);
-}
-
-function rasterised(svg: string, scale: number) {
-  return new Resvg(svg, {
+  const { width, height, pixels } = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: scale },
     background: 'white',
     font: { fontFiles: fontFiles(), loadSystemFonts: false, defaultFontFamily: FONT },
   }).render();
+  const { indices, palette } = reduceColours(pixels);
+  return signed(encodeIndexedPng(width, height, indices, palette), svg);
 }
 
 function signed(bytes: Uint8Array, svg: string): Uint8Array {

@@ -1,4 +1,5 @@
 import type { ComparisonColumn, ComparisonFigure } from './comparison-panels.ts';
+import { firstPoints, SHOWN, type ToyNumbers, thousands, titleOf } from './toy-words.ts';
 
 /** What a toy figure shows of one model on one data set. */
 export interface ComparedModel {
@@ -7,13 +8,7 @@ export interface ComparedModel {
   readonly logDensity: ArrayLike<number> | undefined;
   readonly config: { readonly evaluation: { readonly gridSize: number } };
   readonly samples: ArrayLike<number>;
-  readonly metrics: {
-    readonly modesCovered?: number;
-    readonly modes?: number;
-    readonly shareWithin4Sigma?: number;
-    readonly gridKl?: number;
-    readonly mmd: number;
-  };
+  readonly metrics: ToyNumbers;
   /** Iterations that were trained. */
   readonly steps: number;
   readonly seed: number;
@@ -34,16 +29,8 @@ export interface Comparison {
   readonly panels: readonly ComparedModel[];
 }
 
-const TITLES: Readonly<Record<string, string>> = {
-  '25gaussians': '25 Gaussians',
-  '8gaussians': '8 Gaussians',
-  swissroll: 'Swiss roll',
-};
-
 /** Half the side of the square shown; everything beyond is empty in the data. */
 const LIMITS: Readonly<Record<string, number>> = { '25gaussians': 2 };
-
-const SHOWN = 1000;
 
 /** Figures 1, 6 and 7: the data, then every model, each with the numbers it got. */
 export function toyComparison({ plan, data, panels: models }: Comparison): ComparisonFigure {
@@ -57,7 +44,7 @@ export function toyComparison({ plan, data, panels: models }: Comparison): Compa
       limit: LIMITS[dataset],
       data: {
         title: 'Data',
-        subtitle: rows.includes('density') ? 'exact; 1000 points' : '1000 points',
+        subtitle: `${rows.includes('density') ? 'exact; ' : ''}${SHOWN} points`,
         samples: firstPoints(points),
         logDensity,
         gridSize,
@@ -106,16 +93,4 @@ function caption(rows: ComparisonFigure['rows'], models: readonly ComparedModel[
     ? '25 Gaussians are shown on [−2, 2]² of the [−4, 4]² that all densities cover. '
     : '';
   return `${density}${zoom}Iterations trained: ${run.join('; ')}; seed ${seeds}.`;
-}
-
-function titleOf(dataset: string): string {
-  return TITLES[dataset] ?? dataset[0].toUpperCase() + dataset.slice(1);
-}
-
-function firstPoints(points: ArrayLike<number>): ArrayLike<number> {
-  return Array.from({ length: Math.min(points.length, 2 * SHOWN) }, (_, i) => points[i]);
-}
-
-function thousands(n: number): string {
-  return n < 10_000 ? String(n) : String(n).replaceAll(/\B(?=(\d{3})+$)/g, '\u00a0');
 }

@@ -8,9 +8,7 @@ import { penaltyFigure } from '../../src/figures/derivation-penalty.ts';
 import { recoveryFigure, recoveryFitFigure } from '../../src/figures/derivation-recovery.ts';
 import { weightFigure } from '../../src/figures/derivation-weight.ts';
 import { textWidth } from '../../src/figures/font.ts';
-import { reduceColours } from '../../src/figures/palette.ts';
-import { sizeOfPng, textsOf } from '../../src/figures/png.ts';
-import { renderPng, renderSmallPng, renderSvg } from '../../src/figures/render.ts';
+import { renderSvg } from '../../src/figures/render.ts';
 
 const x = Array.from({ length: 401 }, (_, i) => -4 + i / 50);
 const bell = (mean: number, sd: number) =>
@@ -130,33 +128,5 @@ describe('panels', () => {
     expect(first.length).toBeLessThan(110);
     expect(first.length).toBeGreaterThan(60);
     expect(second).toEqual(['x,y', '0,11', '2,13']);
-  });
-});
-
-describe('the palette of small pictures', () => {
-  it('keeps frequent colours exactly and gives the rest the nearest', () => {
-    const shades = Array.from({ length: 300 }, (_, i) => [i % 256, 0, i < 256 ? 0 : 1, 255]);
-    const flat = Array.from({ length: 50 }, () => [17, 200, 99, 255]);
-    const rgba = Uint8Array.from([...shades, ...flat].flat());
-    const { indices, palette } = reduceColours(rgba);
-    expect(palette.length).toBeLessThanOrEqual(256);
-    expect(palette[0]).toEqual([17, 200, 99]);
-    expect(indices.subarray(300)).toEqual(new Uint8Array(50));
-    shades.forEach(([r, g, b], i) => {
-      const [pr, pg, pb] = palette[indices[i]];
-      expect((r - pr) ** 2 + (g - pg) ** 2 + (b - pb) ** 2).toBeLessThan(200 ** 2);
-      const best = Math.min(
-        ...palette.map(([qr, qg, qb]) => (r - qr) ** 2 + (g - qg) ** 2 + (b - qb) ** 2),
-      );
-      expect((r - pr) ** 2 + (g - pg) ** 2 + (b - pb) ** 2).toBe(best);
-    });
-  });
-
-  it('makes the same picture in fewer bytes, with its provenance', async () => {
-    const svg = await renderSvg(FIGURES['entropy'], { origin: 'here' });
-    const [small, full] = [renderSmallPng(svg, 2), renderPng(svg, 2)];
-    expect(sizeOfPng(small)).toEqual(sizeOfPng(full));
-    expect(small.length).toBeLessThan(0.6 * full.length);
-    expect(JSON.parse(textsOf(small)['gibbs'])).toEqual({ origin: 'here' });
   });
 });

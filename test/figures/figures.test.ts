@@ -37,21 +37,12 @@ describe('PNG', () => {
     [0, 0, 255],
   ]);
 
-  it('holds the palette indices row by row, stored in valid zlib data', () => {
+  it('holds the palette indices row by row', () => {
     expect(sizeOfPng(png)).toEqual({ width: 3, height: 2 });
     const idat = Buffer.from(png).indexOf('IDAT');
     const length = Buffer.from(png).readUInt32BE(idat - 4);
     const rows = inflateSync(png.subarray(idat + 4, idat + 4 + length));
     expect([...rows]).toEqual([0, 0, 1, 2, 0, 2, 1, 0]);
-  });
-
-  it('stores more than one block', () => {
-    const indices = new Uint8Array(300 * 300).map((_, i) => i % 251);
-    const big = encodeIndexedPng(300, 300, indices, viridis());
-    const idat = Buffer.from(big).indexOf('IDAT');
-    const length = Buffer.from(big).readUInt32BE(idat - 4);
-    const rows = inflateSync(big.subarray(idat + 4, idat + 4 + length));
-    expect(rows[301 * 299 + 1 + 298]).toBe(indices[300 * 299 + 298]);
   });
 
   it('carries UTF-8 texts', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { comparisonPanels } from '../../src/figures/comparison-panels.ts';
 import { renderPng, renderSvg } from '../../src/figures/render.ts';
 import { toyComparison } from '../../src/figures/toy-comparison.ts';
+import { toyCurves } from '../../src/figures/toy-curves.ts';
 
 const SIZE = 20;
 const bump = Array.from({ length: SIZE * SIZE }, (_, i) => -(((i % SIZE) - 9) ** 2) / 8);
@@ -89,5 +90,39 @@ describe('the comparison of methods on toy data', () => {
     const [first, second] = [await draw(), await draw()];
     expect(second.svg).toBe(first.svg);
     expect(second.png.equals(first.png)).toBe(true);
+  });
+});
+
+describe('the learning curves', () => {
+  const curve = (names: readonly string[]) => ({
+    steps: [100, 200],
+    losses: Object.fromEntries(names.map((name, i) => [name, [i + 1, i + 0.5]])),
+  });
+  const panel = (id: string, dataset: string, names: readonly string[]) => ({
+    model: { id, title: id.toUpperCase() },
+    dataset,
+    steps: 200,
+    curve: curve(names),
+  });
+  const spec = toyCurves({
+    panels: [
+      panel('meg', 'pinwheel', ['energyLoss', 'generatorLoss']),
+      panel('drl', 'pinwheel', ['energyLoss']),
+    ],
+  }) as { columns: number; concat: { data: { values: string } }[] };
+
+  it('have a column per training, the energy above what samples', () => {
+    expect(spec.columns).toBe(2);
+    expect(spec.concat.map(({ data: { values } }) => values)).toEqual([
+      'x,y\n0.1,1\n0.2,0.5',
+      'x,y\n0.1,1\n0.2,0.5',
+      'x,y\n0.1,2\n0.2,1.5',
+      'x,y',
+    ]);
+  });
+
+  it('are drawn', async () => {
+    const svg = await renderSvg(spec, {});
+    for (const text of ['MEG', 'DRL', 'Pinwheel', 'energy', 'sampler']) expect(svg).toContain(text);
   });
 });
