@@ -6,6 +6,7 @@ import type { ToyResult } from './toy.ts';
 import { runToy, type ToyOptions, toyPanelData } from './toy.ts';
 import { evaluateToyCheckpoint, hasToyCheckpoint, toyCheckpointPath } from './toy-checkpoint.ts';
 import type { ToyConfig } from './toy-config.ts';
+import { type ToyCurve, toyCurve } from './toy-curve.ts';
 import { hasDensity, type ToyMetrics } from './toy-evaluation.ts';
 import type { ToyMethod } from './toy-methods.ts';
 import type { ToyModel, ToyPlan } from './toy-plans.ts';
@@ -25,6 +26,7 @@ export interface ToyPanel {
   /** `[gridSize²]`; absent where the method has no density. */
   readonly logDensity: ArrayLike<number> | undefined;
   readonly source: 'checkpoint' | 'run';
+  readonly curve?: ToyCurve;
 }
 
 export interface ToyFigureData {
@@ -124,6 +126,7 @@ export async function figureFromRuns(
       samples: result.samples.data,
       logDensity: result.logDensity?.data,
       source: 'run',
+      curve: toyCurve(result.folder),
     };
   });
 }
@@ -156,15 +159,10 @@ function assemble(
 }
 
 function panelOf(found: Found, model: ToyModel, dataset: string): ToyPanel {
-  const { config, seed, steps, seconds, checksum, environment, samples, source } = found;
-  const about = { config, seed, steps, seconds, checksum, environment, samples, source };
   const { densityFactor = 1 } = model;
-  if (densityFactor === 1 || !found.logDensity) {
-    const { metrics, logDensity } = found;
-    return { model, dataset, ...about, metrics, logDensity };
-  }
+  if (densityFactor === 1 || !found.logDensity) return { ...found, model, dataset };
   const logDensity = Float64Array.from(found.logDensity, (value) => value * densityFactor);
-  return { model, dataset, ...about, logDensity, metrics: rescored(found, dataset, logDensity) };
+  return { ...found, model, dataset, logDensity, metrics: rescored(found, dataset, logDensity) };
 }
 
 /** The numbers of the same model with another density. */

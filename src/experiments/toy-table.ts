@@ -1,3 +1,4 @@
+import { meansOver } from './toy-curve.ts';
 import type { ToyFigureData, ToyPanel } from './toy-figure.ts';
 
 /** One row of the table beside a figure; a number that does not exist is `–`. */
@@ -9,12 +10,15 @@ export interface ToyTableRow {
   readonly 'grid KL, nat': string;
   readonly 'MMD²': string;
   readonly iterations: string;
+  /** Of training, by the clock. */
   readonly seconds: string;
+  /** Processor and cores of the machine that trained. */
+  readonly on: string;
 }
 
 /** The numbers of every panel. */
 export function toyTable({ panels }: ToyFigureData): ToyTableRow[] {
-  return panels.map(({ model, dataset, metrics, steps, seconds }) => ({
+  return panels.map(({ model, dataset, metrics, steps, seconds, environment }) => ({
     'data set': dataset,
     method: nameOf(model),
     modes: metrics.modes === undefined ? '–' : `${metrics.modesCovered} of ${metrics.modes}`,
@@ -23,7 +27,47 @@ export function toyTable({ panels }: ToyFigureData): ToyTableRow[] {
     'MMD²': metrics.mmd.toExponential(1),
     iterations: String(steps),
     seconds: seconds.toFixed(0),
+    on: `${environment.cpu}, ${environment.cores} cores`,
   }));
+}
+
+/** Loss of the energy on the way. */
+export interface ToyLossRow {
+  readonly 'data set': string;
+  readonly method: string;
+  readonly iterations: string;
+  readonly 'first tenth': string;
+  readonly 'sixth tenth': string;
+  readonly 'ninth tenth': string;
+  readonly 'last tenth': string;
+}
+
+const TENTHS = [
+  [0, 0.1],
+  [0.5, 0.6],
+  [0.8, 0.9],
+  [0.9, 1],
+] as const;
+
+/** Means of the energy's loss over tenths of each run: whether it still moves. */
+export function toyLossTable({ panels }: ToyFigureData): ToyLossRow[] {
+  return panels.flatMap(({ model, dataset, steps, curve }) => {
+    const name = ['energyLoss', 'loss'].find((known) => curve?.losses[known] !== undefined);
+    // A model shown at two temperatures was trained once.
+    if (!curve || name === undefined || (model.densityFactor ?? 1) !== 1) return [];
+    const [first, sixth, ninth, last] = meansOver(curve, name, TENTHS).map((mean) =>
+      mean.toPrecision(3),
+    );
+    return {
+      'data set': dataset,
+      method: nameOf(model),
+      iterations: String(steps),
+      'first tenth': first,
+      'sixth tenth': sixth,
+      'ninth tenth': ninth,
+      'last tenth': last,
+    };
+  });
 }
 
 /** What the paper says of a figure, and what came out. */
@@ -36,7 +80,7 @@ export interface ToyClaim {
 
 /** The claims of the paper about a figure, judged by the numbers of its panels. */
 export function toyClaims(data: ToyFigureData): ToyClaim[] {
-  return CLAIMS[data.plan.number](new Finder(data.panels));
+  return CLAIMS[data.plan.number](new Finder(data));
 }
 
 const CLAIMS: Readonly<Record<ToyFigureData['plan']['number'], (f: Finder) => ToyClaim[]>> = {
@@ -64,9 +108,11 @@ const MEASURES = { gridKl: 'density', mmd: 'samples' } as const;
 
 class Finder {
   readonly #panels: readonly ToyPanel[];
+  readonly #models: readonly ToyPanel['model'][];
 
-  constructor(panels: readonly ToyPanel[]) {
+  constructor({ panels, plan }: ToyFigureData) {
     this.#panels = panels;
+    this.#models = plan.models;
   }
 
   /** One model's panel on one data set; at the temperature of the method where there are two. */
@@ -77,9 +123,15 @@ class Finder {
     );
   }
 
+  /** A model as the figure names it, whether or not it was trained. */
+  name(id: string): string {
+    const model = this.#models.find((m) => m.id === id && (m.densityFactor ?? 1) === 1);
+    return model ? nameOf(model) : id;
+  }
+
   covers(claim: string, id: string): ToyClaim {
     const panel = this.at(id, '25gaussians');
-    if (!panel) return untrained(claim, [id]);
+    if (!panel) return this.untrained(claim, [id]);
     const { modes = 0, modesCovered = 0 } = panel.metrics;
     return {
       claim,
@@ -96,10 +148,7 @@ class Finder {
     others: readonly string[],
   ): ToyClaim {
     const value = (name: string) => this.at(name, dataset)?.metrics[measure] ?? Number.NaN;
-    const title = (name: string) => {
-      const panel = this.at(name, dataset);
-      return panel ? nameOf(panel.model) : name;
-    };
+    const title = (name: string) => this.name(name);
     const list = [id, ...others];
     const shown = list.map((name) => `${title(name)} ${format(measure, value(name))}`);
     const than =
@@ -109,7 +158,7 @@ class Finder {
     const verb = measure === 'mmd' ? 'are' : 'is';
     const claim = `${dataset}: ${title(id)}’s ${MEASURES[measure]} ${verb} nearer to the data than ${than}`;
     const missing = list.filter((name) => !this.at(name, dataset));
-    if (missing.length > 0) return untrained(claim, missing);
+    if (missing.length > 0) return this.untrained(claim, missing);
     return {
       claim,
       found: `${measure === 'gridKl' ? 'KL' : 'MMD²'}: ${shown.join(', ')}`,
@@ -121,7 +170,7 @@ class Finder {
     const share = (name: string) => this.at(name, '25gaussians')?.metrics.shareWithin4Sigma;
     const [a, b] = [share(id), share(than)];
     const missing = [id, than].filter((name) => share(name) === undefined);
-    if (missing.length > 0) return untrained(claim, missing);
+    if (missing.length > 0) return this.untrained(claim, missing);
     return {
       claim,
       found: `within 4σ: ${percent(a)} against ${percent(b)}`,
@@ -132,17 +181,18 @@ class Finder {
   temperature(claim: string): ToyClaim {
     const scaled = this.at('drl', '25gaussians')?.metrics.gridKl;
     const raw = this.at('drl', '25gaussians', 100)?.metrics.gridKl;
-    if (scaled === undefined || raw === undefined) return untrained(claim, ['drl']);
+    if (scaled === undefined || raw === undefined) return this.untrained(claim, ['drl']);
     return {
       claim,
       found: `KL ${raw.toFixed(2)} as trained, ${scaled.toFixed(2)} scaled`,
       holds: scaled < raw,
     };
   }
-}
 
-function untrained(claim: string, missing: readonly string[]): ToyClaim {
-  return { claim, found: `not trained: ${missing.join(', ')}`, holds: undefined };
+  untrained(claim: string, missing: readonly string[]): ToyClaim {
+    const names = missing.map((id) => this.name(id)).join(', ');
+    return { claim, found: `not trained: ${names}`, holds: undefined };
+  }
 }
 
 function nameOf({ title, subtitle }: ToyPanel['model']): string {

@@ -3,7 +3,7 @@ import { ConfigError } from '../../src/core/errors.ts';
 import { toyConfig } from '../../src/experiments/toy-config.ts';
 import { type ToyFigureData, toyModelOptions } from '../../src/experiments/toy-figure.ts';
 import { TOY_FIGURES, toyPlan, withMethods } from '../../src/experiments/toy-plans.ts';
-import { toyClaims, toyTable } from '../../src/experiments/toy-table.ts';
+import { toyClaims, toyLossTable, toyTable } from '../../src/experiments/toy-table.ts';
 
 const metrics = (gridKl: number, share: number, mmd = 0.01) => ({
   modesCovered: 25,
@@ -26,6 +26,7 @@ function figure(
       metrics: of(model.id, dataset, model.densityFactor ?? 1),
       steps: 7,
       seconds: 1.26,
+      environment: { cpu: 'Abacus', cores: 3 },
     })),
   );
   return { plan, panels, data: [] } as unknown as ToyFigureData;
@@ -86,7 +87,7 @@ describe('the table and the claims', () => {
     const whole = figure('6', () => metrics(1, 1));
     const claims = toyClaims({ ...whole, panels: [] });
     expect(claims.every((claim) => claim.holds === undefined)).toBe(true);
-    expect(claims[1].found).toBe('not trained: ddaebm, drl');
+    expect(claims[1].found).toBe('not trained: DDAEBM, DRL (energy × 0.01)');
   });
 
   it('has a row per panel', () => {
@@ -101,6 +102,27 @@ describe('the table and the claims', () => {
       'MMD²': '1.0e-2',
       iterations: '7',
       seconds: '1',
+      on: 'Abacus, 3 cores',
     });
+  });
+
+  it('says of each training once how its loss went', () => {
+    const whole = figure('6', () => metrics(1, 1));
+    const curve = {
+      steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      losses: { energyLoss: Array(10).fill(2) },
+    };
+    const rows = toyLossTable({
+      ...whole,
+      panels: whole.panels.map((panel) => ({ ...panel, curve })),
+    });
+    expect(rows.map((row) => row.method)).toEqual([
+      'Score flow',
+      'DRL (energy × 0.01)',
+      'DDGAN (D(x, t) + log q)',
+      'DDAEBM',
+    ]);
+    expect(rows[0]).toMatchObject({ 'first tenth': '2.00', 'last tenth': '2.00' });
+    expect(toyLossTable(whole)).toEqual([]);
   });
 });

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** How the losses of a run went. */
+export interface ToyCurve {
+  /** The last iteration of each stretch. */
+  readonly steps: readonly number[];
+  /** Means over the stretches, e.g. of `energyLoss`. */
+  readonly losses: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Stretches that a run is divided into. */
+const STRETCHES = 60;
+
+/** Digits kept: a curve is looked at, and stands in the head of a published checkpoint. */
+const DIGITS = 4;
+
+/** The losses that a run folder logged, thinned; undefined where it logged none. */
+export function toyCurve(folder: string): ToyCurve | undefined {
+  const path = join(folder, 'metrics.jsonl');
+  if (!existsSync(path)) return undefined;
+  const lines = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  return thinned(lines.map((line) => JSON.parse(line) as Readonly<Record<string, number>>));
+}
+
+/** @param rows of a metric series: means since the row before. */
+export function thinned(
+  rows: readonly Readonly<Record<string, number>>[],
+  stretches = STRETCHES,
+): ToyCurve | undefined {
+  const names = Object.keys(rows[0] ?? {}).filter((name) => /loss$/i.test(name));
+  if (names.length === 0) return undefined;
+  const count = Math.min(stretches, rows.length);
+  const groups = Array.from({ length: count }, (_, i) =>
+    rows.slice(Math.floor((i * rows.length) / count), Math.floor(((i + 1) * rows.length) / count)),
+  );
+  const mean = (group: typeof rows, name: string) =>
+    Number((group.reduce((sum, row) => sum + row[name], 0) / group.length).toPrecision(DIGITS));
+  return {
+    steps: groups.map((group) => group[group.length - 1]['step']),
+    losses: Object.fromEntries(names.map((name) => [name, groups.map((g) => mean(g, name))])),
+  };
+}
+
+/** Means of a loss over the given parts of a run, each from one share of it to another. */
+export function meansOver(
+  { steps, losses }: ToyCurve,
+  name: string,
+  parts: readonly (readonly [from: number, to: number])[],
+): number[] {
+  const last = steps[steps.length - 1];
+  return parts.map(([from, to]) => {
+    const inside = losses[name].filter((_, i) => steps[i] > from * last && steps[i] <= to * last);
+    return inside.reduce((sum, value) => sum + value, 0) / inside.length;
+  });
+}
