@@ -16,7 +16,7 @@ import type { Environment } from './environment.ts';
 import { projectRoot } from './runs-folder.ts';
 import type { ToyResult } from './toy.ts';
 import { type ToyConfig, toyObjective } from './toy-config.ts';
-import { type ToyCurve, toyCurve } from './toy-curve.ts';
+import type { ToyCurve } from './toy-curve.ts';
 import { evaluateToy, type ToyEvaluation, type ToyMetrics } from './toy-evaluation.ts';
 import { type ToyMethod, toyMethod, toyMethodSpec } from './toy-methods.ts';
 import { REVISION } from './toy-settings.ts';
@@ -83,7 +83,7 @@ export function publishToyRun(result: ToyResult<ToyMethod>, path: string): ToyCh
     runChecksum: result.checksum,
     checksum: checksum(leaves),
     metrics,
-    curve: toyCurve(folder),
+    curve: result.curve,
   };
   writeSafetensorsFile(path, tensors, { format: FORMAT, about: JSON.stringify(about) });
   return about;

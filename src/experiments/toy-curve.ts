@@ -1,6 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 /** How the losses of a run went. */
 export interface ToyCurve {
   /** The last iteration of each stretch. */
@@ -15,18 +12,11 @@ const STRETCHES = 60;
 /** Digits kept: a curve is looked at, and stands in the head of a published checkpoint. */
 const DIGITS = 4;
 
-/** The losses that a run folder logged, thinned; undefined where it logged none. */
-export function toyCurve(folder: string): ToyCurve | undefined {
-  const path = join(folder, 'metrics.jsonl');
-  if (!existsSync(path)) return undefined;
-  const lines = readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
-  return thinned(lines.map((line) => JSON.parse(line) as Readonly<Record<string, number>>));
-}
-
-/** @param rows of a metric series: means since the row before. */
-export function thinned(
+/**
+ * The losses of a run; undefined where it logged none.
+ * @param rows of its metric series: means since the row before.
+ */
+export function toyCurve(
   rows: readonly Readonly<Record<string, number>>[],
   stretches = STRETCHES,
 ): ToyCurve | undefined {

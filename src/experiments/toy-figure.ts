@@ -6,7 +6,7 @@ import type { ToyResult } from './toy.ts';
 import { runToy, type ToyOptions, toyPanelData } from './toy.ts';
 import { evaluateToyCheckpoint, hasToyCheckpoint, toyCheckpointPath } from './toy-checkpoint.ts';
 import type { ToyConfig } from './toy-config.ts';
-import { type ToyCurve, toyCurve } from './toy-curve.ts';
+import type { ToyCurve } from './toy-curve.ts';
 import { hasDensity, type ToyMetrics } from './toy-evaluation.ts';
 import type { ToyMethod } from './toy-methods.ts';
 import type { ToyModel, ToyPlan } from './toy-plans.ts';
@@ -126,7 +126,6 @@ export async function figureFromRuns(
       samples: result.samples.data,
       logDensity: result.logDensity?.data,
       source: 'run',
-      curve: toyCurve(result.folder),
     };
   });
 }

@@ -18,6 +18,7 @@ import { type Environment, environment } from './environment.ts';
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 import { type ToyChoice, type ToyConfig, toyConfig, toyObjective, toyRates } from './toy-config.ts';
+import { type ToyCurve, toyCurve } from './toy-curve.ts';
 import {
   evaluateToy,
   type ToyEvaluation,
@@ -66,6 +67,8 @@ export interface ToySummary<M extends ToyMethod = ToyMethod> {
   /** SHA-256 of the final state. */
   readonly checksum: string;
   readonly environment: Environment;
+  /** Absent where nothing was logged. */
+  readonly curve?: ToyCurve;
 }
 
 export interface ToyResult<M extends ToyMethod = 'ddaebm'> extends ToySummary<M> {
@@ -180,6 +183,7 @@ async function trainAndEvaluate(
     seconds: Math.round(trained.seconds * 10) / 10,
     checksum: trained.checksum,
     environment: environment(),
+    curve: toyCurve(run.metrics()),
   };
   run.write(ARRAYS, encodeSafetensors({ samples, ...(logDensity && { logDensity }) }));
   run.finish(summary);

@@ -14,7 +14,7 @@ import { runKey } from '../../src/train/run.ts';
 const folderOf = (experiment: string, config: unknown, seed: number) =>
   join(shippedFolder(), runKey({ experiment, config, seed }));
 
-const density = [...edDensityConfigs(), ...edGridCells().map(({ config }) => config)];
+const density = [...edDensityConfigs({ preset: 'paper' }), ...edGridCells().map(({ config }) => config)];
 const stabilisation = [0, 0.1, 1, 4].map((stabiliser) => ({
   ...edStabilisationConfig(),
   stabiliser,
@@ -38,12 +38,12 @@ describe('the results that come with the project', () => {
   });
 
   it.runIf(folders.every((folder) => existsSync(join(folder, 'result.json'))))(
-    'redraw the quick preset without training',
+    'redraw the notebooks without training',
     async () => {
       const onProgress = () => {
         throw new Error('something was trained');
       };
-      const comparison = await runEdDensity({ root, onProgress });
+      const comparison = await runEdDensity({ preset: 'paper', root, onProgress });
       for (const { run, errors, numbers, config } of comparison.runs) {
         expect(run.origin).toBe('shipped');
         expect(errors).toHaveLength(config.steps / config.evaluation.every + 1);
