@@ -14,7 +14,10 @@ import { runKey } from '../../src/train/run.ts';
 const folderOf = (experiment: string, config: unknown, seed: number) =>
   join(shippedFolder(), runKey({ experiment, config, seed }));
 
-const density = [...edDensityConfigs({ preset: 'paper' }), ...edGridCells().map(({ config }) => config)];
+const density = [
+  ...edDensityConfigs({ preset: 'paper' }),
+  ...edGridCells().map(({ config }) => config),
+];
 const stabilisation = [0, 0.1, 1, 4].map((stabiliser) => ({
   ...edStabilisationConfig(),
   stabiliser,

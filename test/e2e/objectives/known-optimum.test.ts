@@ -205,7 +205,7 @@ const CASES: Record<string, Case> = {
   drl: {
     objective: drl({
       batch: 128,
-      dim: 1,
+      dataShape: [1],
       network: small,
       adam: { learningRate: 1e-3 },
       ema: 0.99,
