@@ -256,7 +256,7 @@ const CASES: Record<string, Case> = {
       samplingStatistics: 'running',
       ...sides(1e-3),
     }),
-    iterations: 2000,
+    iterations: 4000,
     near: 0.15,
   },
   ddaebm: {
