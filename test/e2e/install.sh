@@ -1,0 +1,16 @@
+#!/bin/bash
+# Installs what the end-to-end tests use beside npm packages, from Debian: Chromium for JupyterLab,
+# Python's venv for Jupyter, Slurm for sweeps on a cluster. Needs root where something is missing.
+set -euo pipefail
+missing=()
+command -v chromium > /dev/null || command -v google-chrome > /dev/null || missing+=(chromium)
+command -v chromedriver > /dev/null || missing+=(chromium-driver)
+python3 -c 'import venv, ensurepip' 2> /dev/null || missing+=(python3-venv)
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get > /dev/null || { echo "no apt-get here to install ${missing[*]}" >&2; exit 1; }
+  [ "$(id -u)" = 0 ] || { echo "not root: apt-get install ${missing[*]}" >&2; exit 1; }
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq "${missing[@]}" > /dev/null
+fi
+bash "$(dirname "$0")/slurm/install.sh"
