@@ -109,7 +109,7 @@ describe.skipIf(missing !== undefined)(`a sweep on Slurm${missing ? ` (${missing
 
   it('names a shard that was cut in half, and does that task again', async () => {
     const shard = join(root, 'cube', 'shards', '5.runs');
-    truncateSync(shard, statSync(shard).size / 2);
+    truncateSync(shard, Math.floor(statSync(shard).size / 2));
     const { stdout } = await command('--status');
     const { tasks } = JSON.parse(stdout);
     expect(tasks[5]).toMatchObject({ state: 'damaged' });
