@@ -61,7 +61,7 @@ const problems = (at = store) =>
 describe('a damaged database', () => {
   it('cut in half is refused before it is mapped', async () => {
     for (let seed = 0; seed < 5; seed++) sampleRun(store, seed, { rows: 50 });
-    const change = (path: string) => truncateSync(path, statSync(path).size / 2);
+    const change = (path: string) => truncateSync(path, Math.floor(statSync(path).size / 2));
     await expect(behindItsBack(change)).rejects.toThrow(DataError);
     expect(() => RunStore.open(place)).toThrow(
       /runs\.mdb is no whole database: it was cut: \d+ of \d+ bytes/,
