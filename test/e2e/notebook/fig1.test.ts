@@ -32,7 +32,7 @@ describe('the notebook of Figure 1', () => {
   it('is committed run, in normal form and small enough', () => {
     const problems = checkNotebook(committed).filter((p) => p.kind !== 'stale');
     expect(problems).toEqual([]);
-    expect(figures(committed)).toHaveLength(1);
+    expect(figures(committed)).toHaveLength(3);
     expect(streams(committed, 'stderr')).toBe('');
   });
 
