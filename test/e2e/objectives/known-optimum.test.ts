@@ -8,6 +8,7 @@ import { mlp } from '../../../src/models/mlp.ts';
 import { bidvl } from '../../../src/objectives/bidvl.ts';
 import { contrastiveDivergenceObjective } from '../../../src/objectives/contrastive-divergence.ts';
 import { ddaebm } from '../../../src/objectives/ddaebm.ts';
+import { ddgan } from '../../../src/objectives/ddgan.ts';
 import { drl } from '../../../src/objectives/drl.ts';
 import { ebmBb } from '../../../src/objectives/ebm-bb.ts';
 import { energyDiscrepancyObjective } from '../../../src/objectives/energy-discrepancy.ts';
@@ -244,6 +245,19 @@ const CASES: Record<string, Case> = {
     objective: ebmBb({ batch: 128, width: 48, ...sides(1e-3) }),
     iterations: 2000,
     near: 0.15,
+  },
+  ddgan: {
+    objective: ddgan({
+      batch: 128,
+      dim: 1,
+      latentDim: 1,
+      networks: { ...small },
+      schedule,
+      samplingStatistics: 'running',
+      ...sides(1e-3),
+    }),
+    iterations: 2000,
+    near: 0.2,
   },
   ddaebm: {
     objective: ddaebm({
