@@ -67,7 +67,8 @@ export function recoveryChain(
 const SAMPLING_ITERATIONS = 3;
 
 /**
- * Diffusion recovery likelihood (Gao et al., ICLR 2021): for each level t an energy f of y_t = a_{t+1}x_t, whose conditional density given x_{t+1} is
+ * Diffusion recovery likelihood (Gao et al., ICLR 2021): for each level t an energy f of
+ * y_t = a_{t+1}x_t, whose conditional density given x_{t+1} is
  * f(y, t)/δ_t² − |y − x_{t+1}|²/(2σ_{t+1}²). Negatives come from K Langevin steps started at
  * x_{t+1}; loss mean w_t·[f(y⁻) − f(y⁺)], no gradient through the chain.
  */

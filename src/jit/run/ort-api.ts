@@ -69,7 +69,7 @@ let library: ReturnType<typeof koffi.load>;
 /**
  * The C API of the ONNX Runtime that the package onnxruntime-node ships, called through koffi. The
  * package's own binding copies every result into fresh memory, also where the caller has given it
- * an array: for a training step, which returns its whole state, that costs a tenth of the time.
+ * an array: for a training step, which returns its whole state, that costs a quarter of the time.
  *
  * @throws GibbsError when there is no ONNX Runtime for this platform.
  */
