@@ -73,9 +73,8 @@ describe('a sweep on this machine', () => {
         return state / 2 ** 31;
       };
       let kills = 0;
-      let result: SweepResult | undefined;
-      const killer = async () => {
-        while (kills < KILLS && !result?.complete) {
+      const killUntil = async (complete: () => boolean) => {
+        while (kills < KILLS && !complete()) {
           await new Promise((done) => setTimeout(done, 100 + 1200 * random()));
           const pids = workers();
           if (pids.length === 0) continue;
@@ -83,21 +82,25 @@ describe('a sweep on this machine', () => {
           kills++;
         }
       };
-      const killing = killer();
-      while (!result?.complete) {
-        result = await sweep(spec, options('killed'));
-        expect(problems('killed')).toEqual([]);
-      }
-      await killing;
-      expect(kills).toBe(KILLS);
-      expect(numbers(result)).toEqual(numbers(whole));
-      expect(result.summary().toString()).toBe(whole.summary().toString());
       const series = (place: string) => {
         const store = RunStore.open(join(root, place));
         return store.list().map(({ key }) => [key, store.metrics(key)]);
       };
-      expect(new Map(series('killed') as never)).toEqual(new Map(series('whole') as never));
-      expect(problems('killed')).toEqual([]);
+      // A fast machine ends a sweep before all kills have come: then another one bears the rest.
+      for (let round = 0; kills < KILLS; round++) {
+        const place = `killed-${round}`;
+        let result: SweepResult | undefined;
+        const killing = killUntil(() => result?.complete === true);
+        while (!result?.complete) {
+          result = await sweep(spec, options(place));
+          expect(problems(place)).toEqual([]);
+        }
+        await killing;
+        expect(numbers(result)).toEqual(numbers(whole));
+        expect(result.summary().toString()).toBe(whole.summary().toString());
+        expect(new Map(series(place) as never)).toEqual(new Map(series('whole') as never));
+        expect(problems(place)).toEqual([]);
+      }
     },
   );
 
