@@ -117,6 +117,30 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
       },
     };
   },
+  'cifar-classifier': async () => {
+    const experiment = await import('../../experiments/cifar-classifier.ts');
+    const settings = ({ overrides, ...rest }: MnistOptions) => ({
+      ...rest,
+      steps: overrides['steps'] as number | undefined,
+      onProgress: (progress: Progress) => rest.onProgress?.(progress, 'classifier'),
+    });
+    return {
+      estimate: (options) => experiment.estimateCifarClassifier(settings(options)),
+      async run(options) {
+        const path = experiment.cifarClassifierPath();
+        const record = await experiment.trainCifarClassifier(path, settings(options));
+        return {
+          title: `cifar-classifier, seed ${record.seed}`,
+          rows: [
+            ['test accuracy', `${(100 * record.accuracy).toFixed(2)} %`],
+            ['iterations', `${record.steps} in ${record.seconds.toFixed(0)} s`],
+            ['file', path],
+          ],
+          json: record,
+        };
+      },
+    };
+  },
 };
 
 /** Runs one of the MNIST experiments from the command line. @returns the exit code. */

@@ -6,7 +6,13 @@ import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts'
 import { withInterrupts } from '../interrupts.ts';
 import type { WorkerMessage } from '../workers.ts';
 
-const MNIST_EXPERIMENTS = ['nice', 'stacked', 'latent-prior', 'mnist-classifier'];
+const MNIST_EXPERIMENTS = [
+  'nice',
+  'stacked',
+  'latent-prior',
+  'mnist-classifier',
+  'cifar-classifier',
+];
 const EXPERIMENTS = ['toy', ...MNIST_EXPERIMENTS];
 
 export const runCommand: Command = {
@@ -15,7 +21,8 @@ export const runCommand: Command = {
   details: [
     'Experiments: toy (two-dimensional data, Figures 1, 6 and 7), nice (a normalised energy on',
     'MNIST, Table 1 and Figure 2), stacked (StackedMNIST, Table 11), latent-prior (the energy prior',
-    'of Energy Discrepancy on MNIST), mnist-classifier (which counts the modes of stacked).',
+    'of Energy Discrepancy on MNIST), mnist-classifier (which counts the modes of stacked),',
+    'cifar-classifier (whose features give the FD of CIFAR-10 samples).',
     '',
     'A run is known by configuration, seed and what the code computes. A finished one is reused, an interrupted or',
     'killed one resumes from its last checkpoint and ends in the same numbers. It is kept in the run',
@@ -52,7 +59,11 @@ export const runCommand: Command = {
       value: 'FILE',
       help: 'write the parameters, in half precision, e.g. to data/checkpoints/meg-pinwheel.safetensors',
     },
-    data: { type: 'string', value: 'DIR', help: 'folder of MNIST files (default: fetched)' },
+    data: {
+      type: 'string',
+      value: 'DIR',
+      help: 'folder of MNIST or CIFAR-10 files (default: fetched)',
+    },
     ship: { type: 'boolean', help: 'MNIST: put the result into data/checkpoints' },
     json: JSON_OPTION,
   },
