@@ -26,6 +26,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'draw a figure of the paper, training what is missing',
     load: async () => (await import('./commands/figure.ts')).figureCommand,
   },
+  evaluate: {
+    summary: 'measure generated images against real ones',
+    load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  },
   data: {
     summary: 'show which data sets are here, and fetch them',
     load: async () => (await import('./commands/data.ts')).dataCommand,

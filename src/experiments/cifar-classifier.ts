@@ -64,12 +64,11 @@ export interface CifarClassifierRecord {
 
 /** What a trained classifier computes of images 3 x 32 x 32. */
 export interface CifarFeatures {
-  /** Length of the features. */
+  /** Length of the features, and number of classes. */
   readonly size: number;
-  /** Features before the last layer, [n, size] row by row. */
-  embed(images: ByteImages): Float32Array;
-  /** Classes 0..9, [n]. */
-  classify(images: ByteImages): Uint8Array;
+  readonly classes: number;
+  /** Features before the last layer, [n, size], and logits, [n, classes]. */
+  evaluate(images: ByteImages): { readonly features: Float32Array; readonly logits: Float32Array };
 }
 
 const EPOCH = 390;
@@ -167,11 +166,16 @@ export function loadCifarClassifier(path: string = cifarClassifierPath()): Cifar
 
 /** Share of images named rightly. */
 export function cifarAccuracy(
-  { classify }: Pick<CifarFeatures, 'classify'>,
+  network: Pick<CifarFeatures, 'evaluate'>,
   { images, labels }: LabelledImages,
 ): number {
-  const named = classify(images);
-  return named.reduce((hits, c, i) => hits + (c === labels[i] ? 1 : 0), 0) / labels.length;
+  const { logits } = network.evaluate(images);
+  let hits = 0;
+  for (let i = 0; i < labels.length; i++) {
+    const row = logits.subarray(i * CIFAR_CLASSES, (i + 1) * CIFAR_CLASSES);
+    if (row.indexOf(Math.max(...row)) === labels[i]) hits++;
+  }
+  return hits / labels.length;
 }
 
 function classification() {
@@ -205,37 +209,24 @@ function featuresOf(
     },
     { name: 'cifar-classifier' },
   ) as unknown as (p: unknown, x: unknown) => { features: Tensor; logits: Tensor };
-  const forChunks = (
-    images: ByteImages,
-    take: (at: number, features: Float32Array, logits: Float32Array) => void,
-  ): void => {
-    checkImages(images);
-    for (let at = 0; at < images.count; at += CHUNK) {
-      const size = Math.min(CHUNK, images.count - at);
-      const bytes = images.pixels.subarray(at * PIXELS, (at + size) * PIXELS);
-      const x = hostTensor(Float32Array.from(bytes, toUnit), [size, CHANNELS, SIDE, SIDE]);
-      const { features, logits } = run(all, x);
-      take(at, features.dataSync() as Float32Array, logits.dataSync() as Float32Array);
-      features.dispose();
-      logits.dispose();
-    }
-  };
   return {
     size: network.features,
-    embed(images) {
-      const out = new Float32Array(images.count * network.features);
-      forChunks(images, (at, features) => out.set(features, at * network.features));
-      return out;
-    },
-    classify(images) {
-      const out = new Uint8Array(images.count);
-      forChunks(images, (at, _, logits) => {
-        for (let i = 0; i * CIFAR_CLASSES < logits.length; i++) {
-          const row = logits.subarray(i * CIFAR_CLASSES, (i + 1) * CIFAR_CLASSES);
-          out[at + i] = row.indexOf(Math.max(...row));
-        }
-      });
-      return out;
+    classes: CIFAR_CLASSES,
+    evaluate(images) {
+      checkImages(images);
+      const features = new Float32Array(images.count * network.features);
+      const logits = new Float32Array(images.count * CIFAR_CLASSES);
+      for (let at = 0; at < images.count; at += CHUNK) {
+        const size = Math.min(CHUNK, images.count - at);
+        const bytes = images.pixels.subarray(at * PIXELS, (at + size) * PIXELS);
+        const x = hostTensor(Float32Array.from(bytes, toUnit), [size, CHANNELS, SIDE, SIDE]);
+        const out = run(all, x);
+        features.set(out.features.dataSync() as Float32Array, at * network.features);
+        logits.set(out.logits.dataSync() as Float32Array, at * CIFAR_CLASSES);
+        out.features.dispose();
+        out.logits.dispose();
+      }
+      return { features, logits };
     },
   };
 }

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { ConfigError } from '../../core/errors.ts';
+import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
+
+export const evaluateCommand: Command = {
+  usage: 'evaluate SAMPLES',
+  summary: 'Measures generated images against real ones: Fréchet distance, KID, precision, recall.',
+  details: [
+    'SAMPLES is a safetensors file with images (U8 [n, 3, h, w]), the folder of a run that left such',
+    'files (the newest is taken), or a key of a run in the store.',
+    '',
+    'Features: own (default) are those of a classifier of CIFAR-10 that comes with the project; the',
+    'distance is then called FD (own features) and compares with nothing published. With --weights',
+    'FILE they are those of the Inception network of FID: the file is pt_inception-2015-12-05-',
+    '6726825d.pth of pytorch-fid, which is in no package registry.',
+    'The statistics of the reference are kept in data/cache/statistics.',
+  ].join('\n'),
+  positionals: ['SAMPLES'],
+  options: {
+    reference: {
+      type: 'string',
+      value: 'SET',
+      help: 'real images: cifar10-train (default), cifar10-test, or a file or folder',
+    },
+    weights: { type: 'string', value: 'FILE', help: 'weights of Inception, for FID' },
+    sha256: {
+      type: 'string',
+      value: 'HEX',
+      help: 'SHA-256 of --weights, where it is another file',
+    },
+    style: {
+      type: 'string',
+      value: 'NAME',
+      help: 'how images enter Inception: torch (default) or tensorflow',
+    },
+    'distance-only': { type: 'boolean', help: 'the Fréchet distance alone' },
+    store: {
+      type: 'string',
+      value: 'DIR',
+      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
+    },
+    json: JSON_OPTION,
+  },
+  run,
+};
+
+async function run(args: Arguments): Promise<number> {
+  const [name] = args.positionals;
+  const weights = args.text('weights');
+  for (const option of ['sha256', 'style']) {
+    if (weights === undefined && args.text(option) !== undefined) {
+      throw new ConfigError(`--${option} belongs to --weights FILE`);
+    }
+  }
+  const { loadImageSource } = await import('../../experiments/image-source.ts');
+  const { inceptionNetwork, ownFeatures } = await import('../../experiments/feature-network.ts');
+  const { featureDistance, featureReport } = await import('../../experiments/feature-distance.ts');
+  const samples = loadImageSource(existsSync(name) ? name : await runFolder(name, args));
+  const reference = loadImageSource(args.text('reference') ?? 'cifar10-train');
+  const network =
+    weights === undefined
+      ? ownFeatures()
+      : inceptionNetwork(weights, {
+          ...(args.text('style') && { style: args.text('style') as 'torch' | 'tensorflow' }),
+          ...(args.text('sha256') && { sha256: args.text('sha256') }),
+        });
+  const onNotice = (text: string) => void process.stderr.write(`note: ${text}\n`);
+  if (samples.count <= network.size) {
+    onNotice(
+      `${samples.count} samples for ${network.size} features: the distance is far too large; take more`,
+    );
+  }
+  const options = { network, onNotice };
+  const rows: [string, string][] = [];
+  let found: object;
+  if (args.flag('distance-only')) {
+    const distance = featureDistance(samples, reference, options);
+    rows.push([distance.title, distance.distance.toFixed(3)]);
+    found = distance;
+  } else {
+    const report = featureReport(samples, reference, options);
+    const { kernelDistance: kid, precisionRecall: pr, score } = report;
+    rows.push(
+      [report.title, report.distance.toFixed(3)],
+      ['kernel distance', `${kid.mean.toExponential(3)} ± ${kid.std.toExponential(1)}`],
+      ['precision', pr.precision.toFixed(3)],
+      ['recall', pr.recall.toFixed(3)],
+      [weights === undefined ? 'score (own classes)' : 'Inception Score', score.mean.toFixed(3)],
+    );
+    found = report;
+  }
+  rows.push(['images', `${samples.count} samples, ${reference.count} of the reference`]);
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify(found)}\n`);
+  else process.stdout.write(`${table(rows).join('\n')}\n`);
+  return 0;
+}
+
+/** The folder of a run of the store. */
+async function runFolder(name: string, args: Arguments): Promise<string> {
+  const { IMAGE_SETS } = await import('../../experiments/image-source.ts');
+  if ((IMAGE_SETS as readonly string[]).includes(name)) return name;
+  const { defaultRunsFolder } = await import('../../experiments/runs-folder.ts');
+  const place = args.text('store') ?? defaultRunsFolder();
+  if (!existsSync(place)) throw new ConfigError(`'${name}' is no file, folder or run (${place})`);
+  const { RunStore } = await import('../../train/store/run-store.ts');
+  const store = RunStore.open(place);
+  return store.folder(store.resolve(name));
+}
