@@ -35,7 +35,11 @@ export function substream(key: Key, name: string): Key {
 export function uniform(key: Key, n: number): Float32Array {
   const out = new Float32Array(size('uniform', n));
   const words = new Words(key);
-  for (let i = 0; i < n; i++) out[i] = (words.next() >>> 8) * 2 ** -24;
+  for (let at = 0; at < n; ) {
+    const chunk = words.take(n - at);
+    for (let i = 0; i < chunk.length; i++) out[at + i] = (chunk[i] >>> 8) * 2 ** -24;
+    at += chunk.length;
+  }
   return out;
 }
 
@@ -54,12 +58,18 @@ export function uniform64(key: Key, n: number): Float64Array {
 export function normal(key: Key, n: number): Float32Array {
   const out = new Float32Array(size('normal', n));
   const words = new Words(key);
-  for (let i = 0; i < n; i += 2) {
-    // The shifted uniform lies in (0, 1]: never the logarithm of zero.
-    const r = Math.sqrt(-2 * Math.log((words.next() + 1) * 2 ** -32));
-    const angle = words.next() * (2 * Math.PI * 2 ** -32);
-    out[i] = r * Math.cos(angle);
-    if (i + 1 < n) out[i + 1] = r * Math.sin(angle);
+  // Pairs of words: chunks are whole blocks but for the last one, which an odd n makes even.
+  for (let at = 0; at < n; ) {
+    const chunk = words.take(n - at + (n & 1));
+    for (let i = 0; i < chunk.length; i += 2) {
+      // The shifted uniform lies in (0, 1]: never the logarithm of zero.
+      const r = Math.sqrt(-2 * Math.log((chunk[i] + 1) * 2 ** -32));
+      const angle = chunk[i + 1] * (2 * Math.PI * 2 ** -32);
+      out[at + i] = r * Math.cos(angle);
+      // Beyond the end of an odd draw a typed array ignores the value.
+      out[at + i + 1] = r * Math.sin(angle);
+    }
+    at += chunk.length;
   }
   return out;
 }
@@ -119,6 +129,14 @@ class Words {
   next(): number {
     if (this.#at === this.#buffer.length) this.#refill();
     return this.#buffer[this.#at++];
+  }
+
+  /** The next words, at least one and at most `most`; valid until the next call. */
+  take(most: number): Uint32Array {
+    if (this.#at === this.#buffer.length) this.#refill();
+    const start = this.#at;
+    this.#at = Math.min(this.#buffer.length, start + most);
+    return this.#buffer.subarray(start, this.#at);
   }
 
   next53(): number {

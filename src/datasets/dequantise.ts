@@ -4,6 +4,9 @@ import { type Key, uniform } from '../core/random.ts';
 /** Bounds of a pixel before the logit; y = logit(x) then lies in ±6.9068. */
 export const LOGIT_CLAMP = 1e-3;
 
+const LOWEST = logit(LOGIT_CLAMP);
+const HIGHEST = logit(1 - LOGIT_CLAMP);
+
 /**
  * Bytes → logits, as the NICE experiments of the field do it (VERA, sliced score matching):
  * x = k/255 + (u − ½)/256 with u ~ U(0,1), clamped to [1e-3, 1 − 1e-3], then y = log(x/(1−x)).
@@ -20,10 +23,15 @@ export function logitPixels(pixels: Uint8Array, key: Key): Float32Array {
 
 /** `logitPixels` with the draws u, one per pixel, given. */
 export function logitPixelsOf(pixels: ArrayLike<number>, u: ArrayLike<number>): Float32Array {
-  return Float32Array.from(pixels, (k, i) => {
-    const x = clampUnit(k / 255 + (u[i] - 0.5) / 256);
-    return Math.log(x) - Math.log(1 - x);
-  });
+  const out = new Float32Array(pixels.length);
+  for (let i = 0; i < out.length; i++) {
+    const x = pixels[i] / 255 + (u[i] - 0.5) / 256;
+    // Most pixels of a digit are background, and most of those meet the clamp.
+    if (x <= LOGIT_CLAMP) out[i] = LOWEST;
+    else if (x >= 1 - LOGIT_CLAMP) out[i] = HIGHEST;
+    else out[i] = logit(x);
+  }
+  return out;
 }
 
 /** The inverse of the logit, [0, 1]: what is shown of a sample. */
@@ -48,6 +56,6 @@ export function logitJacobian(y: ArrayLike<number>, dim: number): Float64Array {
   return out;
 }
 
-function clampUnit(x: number): number {
-  return Math.min(1 - LOGIT_CLAMP, Math.max(LOGIT_CLAMP, x));
+function logit(x: number): number {
+  return Math.log(x) - Math.log(1 - x);
 }

@@ -11,6 +11,7 @@ import { linearSpecs } from '../nn/initialise.ts';
 import { linear } from '../nn/linear.ts';
 import type { ParamSpec, ParamSpecs, Params } from '../nn/params.ts';
 import { conv2d, convSpecs, convTranspose2d, convTransposeSpecs } from '../nn/torch-conv.ts';
+import { rowsOfSamples } from './branched.ts';
 import type {
   EncoderNetwork,
   EnergyNetwork,
@@ -82,11 +83,7 @@ function timeShift(timeDim: number, sizes: readonly number[]) {
     let e = leakyRelu(linear(p, 't_embed.0', embedLevels(time.levels, timeDim)), SLOPE);
     e = leakyRelu(linear(p, 't_embed.2', e), SLOPE);
     return (layer, h) => {
-      const rows = linear(p, `dense_t${layer + 1}`, e);
-      const all =
-        time.select === undefined
-          ? rows
-          : tf.matMul(time.select as tf.Tensor2D, rows as tf.Tensor2D);
+      const all = rowsOfSamples(linear(p, `dense_t${layer + 1}`, e), time);
       return tf.add(h, tf.reshape(all, [all.shape[0], sizes[layer], 1, 1]));
     };
   };

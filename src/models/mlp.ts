@@ -40,6 +40,8 @@ export interface Mlp extends NetworkSpec {
   hidden(params: Params, x: Tensor, mode?: NormMode): Tensor;
   /** Normalisation and activation that follow affine layer `i`. */
   activate(params: Params, i: number, h: Tensor, mode?: NormMode): Tensor;
+  /** All that follows the first affine layer, from its result [B, widths[1]]. */
+  rest(params: Params, h: Tensor, mode?: NormMode): Tensor;
   /** Name of affine layer `i` with the prefix, e.g. `net.layers.0`. */
   layerName(i: number): string;
 }
@@ -100,5 +102,10 @@ export function mlp(config: MlpConfig): Mlp {
   };
   const apply = (p: Params, x: Tensor, mode: NormMode = BATCH): Tensor =>
     linear(p, layerName(depth - 1), hidden(p, x, mode));
-  return { params, buffers, norms, idleNorms, depth, apply, hidden, activate, layerName };
+  const rest = (p: Params, first: Tensor, mode: NormMode = BATCH): Tensor => {
+    let h = first;
+    for (let i = 1; i < depth; i++) h = linear(p, layerName(i), activate(p, i - 1, h, mode));
+    return h;
+  };
+  return { params, buffers, norms, idleNorms, depth, apply, hidden, activate, rest, layerName };
 }

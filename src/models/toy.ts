@@ -1,9 +1,9 @@
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import { embedLevels } from '../nn/embedding.ts';
-import { linearSpecs } from '../nn/initialise.ts';
-import { linear, matMulTransposed } from '../nn/linear.ts';
+import { matMulTransposed } from '../nn/linear.ts';
 import type { Params } from '../nn/params.ts';
+import { joinedSpec, rowsOfSamples, type Trunk, trunkEncoder, trunkGenerator } from './branched.ts';
 import { type Activation, type Mlp, mlp } from './mlp.ts';
 import type { EncoderNetwork, EnergyNetwork, GeneratorNetwork, TimeInput } from './network.ts';
 
@@ -54,41 +54,13 @@ export function toyEnergy(config: ToyConfig = {}): EnergyNetwork {
 /** G_φ([x_{t+1}, z], t) → predicted clean data. 113,149 parameters at the default sizes. */
 export function toyGenerator(config: ToyConfig = {}): GeneratorNetwork {
   const c = { ...DEFAULTS, ...config };
-  const trunk = toyTrunk(c, c.dim + c.latent, c.dim, true);
-  return {
-    ...trunk.spec,
-    bind(params, time) {
-      const run = trunk.bind(params, time);
-      return (xNext, z, mode) => run(tf.concat([xNext, z], 1), mode);
-    },
-  };
+  return trunkGenerator(toyTrunk(c, c.dim + c.latent, c.dim, true));
 }
 
-/**
- * q_ψ(z | x_t, x_{t+1}): input [x_t, x_{t+1}], heads `fc_mu` and `fc_var` (log-variance).
- * 117,459 parameters at the default sizes.
- */
+/** q_ψ(z | x_t, x_{t+1}). 117,459 parameters at the default sizes. */
 export function toyEncoder(config: ToyConfig = {}): EncoderNetwork {
   const c = { ...DEFAULTS, ...config };
-  const trunk = toyTrunk(c, 2 * c.dim, c.features, true);
-  return {
-    ...trunk.spec,
-    params: {
-      ...trunk.spec.params,
-      ...linearSpecs('fc_mu', c.features, c.latent),
-      ...linearSpecs('fc_var', c.features, c.latent),
-    },
-    bind(params, time) {
-      const run = trunk.bind(params, time);
-      return (x, xNext, mode) => {
-        const features = run(tf.concat([x, xNext], 1), mode);
-        return {
-          mean: linear(params, 'fc_mu', features),
-          logVariance: linear(params, 'fc_var', features),
-        };
-      };
-    },
-  };
+  return trunkEncoder(toyTrunk(c, 2 * c.dim, c.features, true), c.features, c.latent);
 }
 
 /**
@@ -99,7 +71,12 @@ export function toyEncoder(config: ToyConfig = {}): EncoderNetwork {
  * product per sample), and the time branch runs on the distinct levels only. Same function, same
  * parameters, a third of the floating-point work of the first layers.
  */
-function toyTrunk(c: Required<ToyConfig>, input: number, output: number, batchNorm: boolean) {
+function toyTrunk(
+  c: Required<ToyConfig>,
+  input: number,
+  output: number,
+  batchNorm: boolean,
+): Trunk {
   const branch = 2 * c.posDim;
   const tail = { idleTail: true, activation: c.activation };
   const encoder = [...c.encoderLayers, branch];
@@ -111,13 +88,7 @@ function toyTrunk(c: Required<ToyConfig>, input: number, output: number, batchNo
     batchNorm,
     ...tail,
   });
-  const parts = [net, tEncoder, xEncoder];
-  const spec = {
-    params: Object.assign({}, ...parts.map((p) => p.params)),
-    buffers: Object.assign({}, ...parts.map((p) => p.buffers)),
-    norms: parts.flatMap((p) => p.norms),
-    idleNorms: parts.flatMap((p) => p.idleNorms),
-  };
+  const spec = joinedSpec([net, tEncoder, xEncoder]);
   const bind = (params: Params, time: TimeInput) => {
     const { weight, offset } = joinedFirstLayer(
       params,
@@ -125,15 +96,11 @@ function toyTrunk(c: Required<ToyConfig>, input: number, output: number, batchNo
       tEncoder,
       net,
       c.embed(time.levels, c.posDim),
-      time.select,
+      time,
     );
     return (x: Tensor, mode: NormMode): Tensor => {
       const hidden = xEncoder.hidden(params, x, mode);
-      let h = tf.add(matMulTransposed(hidden, weight), offset);
-      for (let i = 1; i < net.depth; i++) {
-        h = linear(params, net.layerName(i), net.activate(params, i - 1, h, mode));
-      }
-      return h;
+      return net.rest(params, tf.add(matMulTransposed(hidden, weight), offset), mode);
     };
   };
   return { spec, bind };
@@ -146,7 +113,7 @@ function joinedFirstLayer(
   tEncoder: Mlp,
   net: Mlp,
   embedding: Tensor,
-  select: Tensor | undefined,
+  time: TimeInput,
 ): { weight: Tensor; offset: Tensor } {
   const branch = 2 * embedding.shape[1]!;
   const first = net.layerName(0);
@@ -156,6 +123,5 @@ function joinedFirstLayer(
   const xBias = tf.reshape(params[`${last}.bias`], [1, branch]);
   const bias = tf.add(matMulTransposed(xBias, wx), params[`${first}.bias`]);
   const rows = tf.add(matMulTransposed(tEncoder.apply(params, embedding), wt), bias);
-  if (select === undefined) return { weight, offset: rows };
-  return { weight, offset: tf.matMul(select as tf.Tensor2D, rows as tf.Tensor2D) };
+  return { weight, offset: rowsOfSamples(rows, time) };
 }
