@@ -25,6 +25,7 @@ export {
 export { averagedStateDicts, readStateDict, stateDictOf } from './core/torch-content.ts';
 export { readTorchFile, torchTensor } from './core/torch-file.ts';
 export { gibbsVersion } from './core/versions.ts';
+export { logitPixels } from './datasets/dequantise.ts';
 // datasets
 export { type LmdbReader, openLmdb } from './datasets/lmdb.ts';
 export {
@@ -182,6 +183,35 @@ export {
   edStabilisationConfig,
   runEdStabilisation,
 } from './experiments/ed-w-stabilisation.ts';
+// MNIST: likelihood of NICE, modes of StackedMNIST, a latent prior by energy discrepancy
+export { describeEstimate } from './experiments/eta.ts';
+export {
+  estimateLatentPrior,
+  type LatentPriorOptions,
+  type LatentPriorResult,
+  runLatentPrior,
+} from './experiments/latent-prior.ts';
+export { LATENT_PRIOR_PRESETS } from './experiments/latent-prior-config.ts';
+export { OUTSIDERS } from './experiments/latent-prior-evaluation.ts';
+export {
+  estimateNice,
+  NICE_PRESETS,
+  type NiceChoice,
+  type NiceOptions,
+  type NiceRun,
+  niceConfig,
+  runNice,
+} from './experiments/nice.ts';
+export {
+  countOfData,
+  estimateStacked,
+  picturesOfData,
+  runStacked,
+  type StackedOptions,
+  type StackedResult,
+  samplingFloor,
+} from './experiments/stacked.ts';
+export { STACKED_PRESETS } from './experiments/stacked-config.ts';
 // experiments and figures
 export { runToy, type ToyOptions, type ToyResult, toyPanelData } from './experiments/toy.ts';
 export { evaluateToyCheckpoint, toyCheckpointPath } from './experiments/toy-checkpoint.ts';
@@ -219,7 +249,11 @@ export { edDensityFigure, edErrorFigure, edGridFigure } from './figures/ed-densi
 export { edMyopiaFigure } from './figures/ed-myopia.ts';
 export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
+export { latentEnergyFigure, latentPicturesFigure } from './figures/latent-prior.ts';
+export { niceCurvesFigure, niceSamplesFigure } from './figures/nice.ts';
+export { type PictureFigure, picturePanels } from './figures/picture-panels.ts';
 export { renderPng, renderSvg } from './figures/render.ts';
+export { stackedCurvesFigure, stackedSamplesFigure } from './figures/stacked.ts';
 export { toyComparison } from './figures/toy-comparison.ts';
 export { toyCurves } from './figures/toy-curves.ts';
 // jit: the engine
@@ -242,8 +276,9 @@ export { auroc, detection } from './metrics/auroc.ts';
 export { featureStatistics, frechetDistance } from './metrics/fid.ts';
 export { gridPoints, klOnGrid, normaliseOnGrid, TOY_GRID } from './metrics/grid.ts';
 export { inceptionScore } from './metrics/inception-score.ts';
+export { bitsPerDim, meanAndError } from './metrics/likelihood.ts';
 export { mmd } from './metrics/mmd.ts';
-export { modeCoverage } from './metrics/modes.ts';
+export { labelModes, modeCoverage } from './metrics/modes.ts';
 // models
 export { type DrlResNetConfig, drlResNet } from './models/drl-resnet.ts';
 export {
@@ -261,6 +296,7 @@ export {
   ncsnppEnergy,
   ncsnppGenerator,
 } from './models/ncsnpp.ts';
+export { type BoundFlow, nice, timeNice } from './models/nice.ts';
 export {
   type NetworkSummary,
   summarise,

@@ -118,6 +118,14 @@ export function countOfData(samples: number, options: StackedOptions = {}): Stac
   return count(digits, 0, set);
 }
 
+/** Real triples [n, 3, 32, 32] in [0, 1]. @throws DataError when MNIST is not here. */
+export function picturesOfData(n: number, options: StackedOptions = {}): HostTensor {
+  const set = dataOf(options);
+  const key = { seed: options.seed ?? 0, stream: 'stacked/shown', step: 0 };
+  const pictures = set.images(stackedPlaces(set, key, n)).map((v) => (v + 1) / 2);
+  return hostTensor(pictures, [n, 3, 32, 32]);
+}
+
 async function trainStacked(
   folder: OpenRun,
   config: StackedConfig,
