@@ -1,8 +1,11 @@
-import { crc32, inflateSync } from 'node:zlib';
-import { DataError } from '../core/errors.ts';
+import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import { DataError, ShapeError } from '../core/errors.ts';
+import { type ByteImages, toNhwc } from './images.ts';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** The colour type of RGB. */
 const RGB = 2;
+const RGB_CHANNELS = 3;
 
 /** Rows from the top, three bytes (red, green, blue) per pixel. */
 export interface RgbPicture {
@@ -92,4 +95,65 @@ function prediction(filter: number, left: number, up: number, corner: number): n
     default:
       return 0;
   }
+}
+
+/** An 8-bit RGB PNG. @throws ShapeError when the pixels do not fill the picture. */
+export function encodeRgbPng({ width, height, pixels }: RgbPicture): Uint8Array {
+  if (pixels.length !== 3 * width * height) {
+    throw new ShapeError(
+      `encodeRgbPng: ${pixels.length} bytes are not ${width} x ${height} pixels of 3`,
+    );
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, RGB], 8);
+  const row = 3 * width;
+  const rows = new Uint8Array(height * (row + 1));
+  for (let y = 0; y < height; y++) {
+    rows.set(pixels.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
+  }
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', new Uint8Array(0)),
+  ]);
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = Buffer.alloc(12 + data.length);
+  out.writeUInt32BE(data.length, 0);
+  out.write(type, 4, 'latin1');
+  out.set(data, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
+  return out;
+}
+
+/** RGB images side by side, in rows of `columns`; by default about as many rows as columns. */
+export function pictureSheet(
+  images: ByteImages,
+  columns = Math.ceil(Math.sqrt(images.count)),
+): RgbPicture {
+  const { count, channels, height, width } = images;
+  if (channels !== RGB_CHANNELS) {
+    throw new ShapeError(`pictureSheet: takes images of 3 channels, got ${channels}`);
+  }
+  const rows = Math.ceil(count / columns);
+  const sheet = {
+    width: columns * width,
+    height: rows * height,
+    pixels: new Uint8Array(3 * columns * width * rows * height),
+  };
+  const source = toNhwc(images);
+  for (let i = 0; i < count; i++) {
+    const left = 3 * width * (i % columns);
+    const top = height * Math.floor(i / columns);
+    for (let y = 0; y < height; y++) {
+      const from = 3 * width * (i * height + y);
+      const to = 3 * sheet.width * (top + y) + left;
+      sheet.pixels.set(source.subarray(from, from + 3 * width), to);
+    }
+  }
+  return sheet;
 }

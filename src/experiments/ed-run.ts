@@ -4,7 +4,12 @@ import { DataError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
-import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
+import {
+  encodeSafetensors,
+  readSafetensorsFile,
+  type StoredTensor,
+  toHostTensor,
+} from '../core/safetensors.ts';
 import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
 import { type OpenRun, type RunIdentity, runKey } from '../train/run.ts';
@@ -123,7 +128,7 @@ export async function edRun<C, N>(
       checksum,
       environment: environment(),
     };
-    run.write(ARRAYS, encodeSafetensors(arrays));
+    run.write(ARRAYS, encodeSafetensors(compact(arrays)));
     run.finish(record);
     run.close();
     return { ...record, arrays, origin: 'trained' };
@@ -146,7 +151,7 @@ export function shipRun<C, N>(
   const key = runKey({ experiment, config: record.config, seed: record.seed });
   const folder = join(shipped, key);
   makeFolder(folder);
-  writeFileAtomic(join(folder, ARRAYS), encodeSafetensors(arrays));
+  writeFileAtomic(join(folder, ARRAYS), encodeSafetensors(compact(arrays)));
   const text = `${JSON.stringify({ ...record, key }, null, 2)}\n`;
   writeFileAtomic(join(folder, 'result.json'), text);
   return folder;
@@ -155,6 +160,20 @@ export function shipRun<C, N>(
 /** Where results that come with the project lie, run by run as in the runs folder. */
 export function shippedFolder(): string {
   return join(projectRoot(), 'data', 'checkpoints');
+}
+
+/** Whole numbers that are all bytes, as pictures are, take a byte each; they are read back equal. */
+function compact(arrays: RunArrays): Record<string, HostTensor | StoredTensor> {
+  const small = ({ dtype, data }: HostTensor) =>
+    dtype === 'int32' && data.every((v) => v >= 0 && v <= 255);
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, array]) => [
+      name,
+      small(array)
+        ? { dtype: 'U8' as const, shape: array.shape, data: Uint8Array.from(array.data) }
+        : array,
+    ]),
+  );
 }
 
 function readRun<C, N>(

@@ -93,6 +93,29 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
       },
     };
   },
+  cifar10: async () => {
+    const { estimateCifar10, runCifar10 } = await import('../../experiments/cifar10.ts');
+    return {
+      estimate: estimateCifar10,
+      async run(options) {
+        const { preset, config, run, numbers } = await runCifar10(options);
+        const last = numbers.series[numbers.series.length - 1];
+        return {
+          title: `cifar10, ddaebm, preset ${preset}, seed ${run.seed}`,
+          rows: [
+            [
+              'thumbnail distance',
+              `${last.thumbnailDistance.toFixed(4)} (training images: ${numbers.floor.toFixed(4)})`,
+            ],
+            ['samples', String(last.samples)],
+            ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+          ],
+          json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+          run,
+        };
+      },
+    };
+  },
   'mnist-classifier': async () => {
     const experiment = await import('../../experiments/mnist-classifier.ts');
     const settings = ({ overrides, ...rest }: MnistOptions) => ({
