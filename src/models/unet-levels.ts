@@ -1,5 +1,5 @@
 import { type Tensor, tf } from '../jit/tf.ts';
-import { silu } from '../nn/activations.ts';
+import { swish } from '../nn/activations.ts';
 import { conv2d, convSpecs } from '../nn/conv.ts';
 import { groupNorm, groupNormSpecs } from '../nn/group-norm.ts';
 import type { ParamSpecs, Params } from '../nn/params.ts';
@@ -102,7 +102,7 @@ export function pyramidOut(
   const norm = build.module((n) => groupNormSpecs(n, channels));
   const exit = build.module((n) => convSpecs(n, channels, out, 3, { scale }));
   build.step((s) => {
-    const level = conv2d(s.params, exit, silu(groupNorm(s.params, norm, s.h)));
+    const level = conv2d(s.params, exit, swish(groupNorm(s.params, norm, s.h)));
     s.pyramid = first ? level : tf.add(upsample2(s.pyramid, filter, taps), level);
   });
   return out;

@@ -1,6 +1,6 @@
 import { ShapeError } from '../core/errors.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
-import { silu } from '../nn/activations.ts';
+import { swish } from '../nn/activations.ts';
 import { attention, attentionSpecs } from '../nn/attention.ts';
 import { conv2d, convSpecs } from '../nn/conv.ts';
 import { embedLevels } from '../nn/embedding.ts';
@@ -78,7 +78,7 @@ export function unet(config: UnetConfig, styleDim?: number): Unet {
   const levelFeatures = (p: Params, time: TimeInput): LevelFeatures => {
     const hidden = linear(p, dense[0], embedLevels(time.levels, c.width));
     // Every block would apply the same activation again.
-    const rows = silu(linear(p, dense[1], silu(hidden)));
+    const rows = swish(linear(p, dense[1], swish(hidden)));
     return { rows, ...(time.select && { select: time.select }) };
   };
   return {
@@ -160,7 +160,7 @@ function assemble(build: UnetBuilder): void {
   const norm = build.module((n) => groupNormSpecs(n, channels));
   const exit = build.module((n) => convSpecs(n, channels, c.channels, 3, { scale: 0 }));
   build.step((s) => {
-    s.h = conv2d(s.params, exit, silu(groupNorm(s.params, norm, s.h)));
+    s.h = conv2d(s.params, exit, swish(groupNorm(s.params, norm, s.h)));
   });
 }
 

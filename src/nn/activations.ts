@@ -23,9 +23,41 @@ export function silu(x: Tensor): Tensor {
   return tf.mul(x, tf.sigmoid(x));
 }
 
+/**
+ * The same as `silu`, with first and second derivative written out: σ + y(1−σ), and
+ * σ(1−σ)(2 + x(1−2σ)). A gradient penalty then visits every activation half as often.
+ */
+export function swish(x: Tensor): Tensor {
+  return SWISH(x);
+}
+
 /** log(1 + eˣ), without overflow. */
 export function softplus(x: Tensor): Tensor {
   return tf.softplus(x);
+}
+
+const SWISH = tf.customGrad((x, save) => {
+  (save as tf.GradSaveFunc)([x as Tensor]);
+  return {
+    value: silu(x as Tensor),
+    gradFunc: (dy: Tensor, saved: Tensor[]) => tf.mul(dy, SWISH_SLOPE(saved[0])),
+  };
+});
+
+const SWISH_SLOPE = tf.customGrad((x, save) => {
+  const input = x as Tensor;
+  (save as tf.GradSaveFunc)([input]);
+  const gate = tf.sigmoid(input);
+  return {
+    value: tf.add(gate, tf.mul(silu(input), tf.sub(1, gate))),
+    gradFunc: (dy: Tensor, saved: Tensor[]) => tf.mul(dy, swishCurvature(saved[0])),
+  };
+});
+
+function swishCurvature(x: Tensor): Tensor {
+  const gate = tf.sigmoid(x);
+  const shut = tf.sub(1, gate);
+  return tf.mul(tf.mul(gate, shut), tf.add(2, tf.mul(x, tf.sub(shut, gate))));
 }
 
 const PRELU = tf.customGrad((x, a, save) => {

@@ -1,5 +1,5 @@
 import { type Tensor, tf } from '../jit/tf.ts';
-import { silu } from './activations.ts';
+import { swish } from './activations.ts';
 import { denseSpecs } from './initialise.ts';
 import { linear } from './linear.ts';
 import { type ParamSpecs, type Params, under } from './params.ts';
@@ -23,7 +23,7 @@ export function mappingSpecs(name: string, c: MappingConfig): ParamSpecs {
 /** Pixel norm z/√(mean z² + 1e-8), then affine and SiLU `depth` + 1 times: [B, m] → [B, d]. */
 export function mapping(params: Params, name: string, c: MappingConfig, z: Tensor): Tensor {
   let h: Tensor = tf.mul(z, tf.rsqrt(tf.add(tf.mean(tf.square(z), 1, true), 1e-8)));
-  for (let i = 0; i <= c.depth; i++) h = silu(linear(params, layerName(name, i), h));
+  for (let i = 0; i <= c.depth; i++) h = swish(linear(params, layerName(name, i), h));
   return h;
 }
 

@@ -1,5 +1,5 @@
 import { type Tensor, tf } from '../jit/tf.ts';
-import { silu } from './activations.ts';
+import { swish } from './activations.ts';
 import { addChannels, conv2d, convSpecs } from './conv.ts';
 import {
   adaptiveGroupNorm,
@@ -80,7 +80,7 @@ export function resBlock(
     if (!takesStyle(c, i)) return groupNorm(params, key, h);
     return adaptiveGroupNorm(params, key, h, conditioning.style as Tensor);
   };
-  let h = silu(norm(0, x));
+  let h = swish(norm(0, x));
   let shortcut = x;
   if (c.resample !== undefined) {
     const change = c.resample === 'up' ? upsample2 : downsample2;
@@ -89,7 +89,7 @@ export function resBlock(
   }
   h = conv2d(params, under(name, 'Conv_0'), h);
   h = addChannels(h, levelLinear(params, under(name, 'Dense_0'), conditioning.time));
-  h = silu(norm(1, h));
+  h = swish(norm(1, h));
   h = conv2d(params, under(name, 'Conv_1'), h);
   if (params[under(name, 'Conv_2.weight')] !== undefined) {
     shortcut = conv2d(params, under(name, 'Conv_2'), shortcut);
