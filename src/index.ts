@@ -254,6 +254,8 @@ export { niceCurvesFigure, niceSamplesFigure } from './figures/nice.ts';
 export { type PictureFigure, picturePanels } from './figures/picture-panels.ts';
 export { renderPng, renderSvg } from './figures/render.ts';
 export { stackedCurvesFigure, stackedSamplesFigure } from './figures/stacked.ts';
+export { type SweepLineOptions, sweepLines } from './figures/sweep-lines.ts';
+export { type SweepPanelOptions, sweepPanels } from './figures/sweep-panels.ts';
 export { toyComparison } from './figures/toy-comparison.ts';
 export { toyCurves } from './figures/toy-curves.ts';
 // jit: the engine
@@ -275,6 +277,7 @@ export {
 export { auroc, detection } from './metrics/auroc.ts';
 export { featureStatistics, frechetDistance } from './metrics/fid.ts';
 export { gridPoints, klOnGrid, normaliseOnGrid, TOY_GRID } from './metrics/grid.ts';
+export { aurocOnGrid } from './metrics/grid-auroc.ts';
 export { inceptionScore } from './metrics/inception-score.ts';
 export { bitsPerDim, meanAndError } from './metrics/likelihood.ts';
 export { mmd } from './metrics/mmd.ts';
@@ -328,7 +331,8 @@ export { ancestralChain } from './samplers/ancestral.ts';
 export { langevin, langevinChain } from './samplers/langevin.ts';
 // sweeps
 export type { SlurmResources, SweepSpec } from './sweep/plan.ts';
-export type { SweepResult, SweepRun } from './sweep/result.ts';
+export type { SweepProvenance, SweepResult, SweepRun } from './sweep/result.ts';
+export type { RunDetails } from './sweep/run-details.ts';
 export {
   type Estimate,
   type SummaryOptions,

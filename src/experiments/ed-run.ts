@@ -45,6 +45,8 @@ export interface EdRunOptions {
   /** Seconds between checkpoints. Default 30. */
   readonly checkpointSeconds?: number;
   /** `name` says which of the trainings of the experiment is under way. */
+  /** How the run was asked for, kept beside it, e.g. `{ sweep: 'stabilisers' }`. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: Progress, name: string) => void;
   readonly onNotice?: (text: string) => void;
   /** Stops after the current iteration, with a checkpoint. */
@@ -99,7 +101,7 @@ export async function edRun<C, N>(
   options: EdRunOptions,
   work: (run: OpenRun) => Promise<EdOutcome<N>>,
 ): Promise<EdRun<C, N>> {
-  const { root = defaultRunsFolder(), plain, fresh, onNotice } = options;
+  const { root = defaultRunsFolder(), plain, fresh, labels, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
   const place = { root, plain };
   const ours = () =>
@@ -115,7 +117,7 @@ export async function edRun<C, N>(
     const came = ours();
     if (came) return { ...came, origin: 'shipped' };
   }
-  const run = openRun({ ...identity, ...place, fresh, onNotice });
+  const run = openRun({ ...identity, ...place, fresh, labels, onNotice });
   try {
     const { arrays, numbers, steps, seconds, checksum } = await work(run);
     const record: EdRunRecord<C, N> = {

@@ -9,6 +9,8 @@ export const MUTED = '#5f6670';
 export const FRAME = '#c3c8cf';
 export const DATA_COLOUR = '#3f4650';
 export const MODEL_COLOUR = '#2f5f8f';
+/** Colours of the values of a setting, apart also for the colour-blind. */
+export const CATEGORIES = ['#2f5f8f', '#c8702a', '#3d8a5f', '#8a4f9e', '#9a8a2f', '#5f6670'];
 
 /** Vega-Lite `config` shared by every figure. */
 export const THEME = {

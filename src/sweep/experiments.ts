@@ -1,4 +1,10 @@
 import { unknownName } from '../core/errors.ts';
+import { edDensityConfigs } from '../experiments/ed-density-config.ts';
+import type { EdRun, EdRunOptions } from '../experiments/ed-run.ts';
+import { latentPriorConfig } from '../experiments/latent-prior-config.ts';
+import { niceConfig } from '../experiments/nice.ts';
+import { type Overrides, withOverrides } from '../experiments/overrides.ts';
+import { stackedConfig } from '../experiments/stacked-config.ts';
 import { toyConfig } from '../experiments/toy-config.ts';
 import { toyMethod } from '../experiments/toy-methods.ts';
 import type { Progress } from '../train/loop.ts';
@@ -30,16 +36,19 @@ export interface TaskResult {
 
 /** An experiment that can be swept. */
 export interface SweepExperiment {
+  /** The choices it has beside settings; any other is refused. */
+  readonly choices: readonly ('method' | 'dataset' | 'data')[];
   /** @returns the resolved configuration. @throws ConfigError. */
   check(options: TaskOptions): object;
+  /** The trainings and their data are loaded by the processes that train, not by those that plan. */
   run(options: TaskOptions, place: TaskPlace): Promise<TaskResult>;
 }
 
 const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
   toy: {
+    choices: ['method', 'dataset'],
     check: (options) => toyConfig(toyChoice(options)),
     async run(options, place) {
-      // The engine is loaded by the processes that train, not by those that plan.
       const { runToy } = await import('../experiments/toy.ts');
       const choice = { ...toyChoice(options), seed: options.seed };
       const { key, metrics, steps, seconds, checksum, reused } = await runToy({
@@ -47,6 +56,42 @@ const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
         ...place,
       });
       return { key, metrics: { ...metrics }, steps, seconds, checksum, reused };
+    },
+  },
+  nice: {
+    choices: ['method', 'data'],
+    check: (options) => niceConfig(options),
+    async run(options, place) {
+      const { runNice } = await import('../experiments/nice.ts');
+      return resultOf((await runNice({ ...options, ...kept(place) })).run);
+    },
+  },
+  stacked: {
+    choices: ['method', 'data'],
+    check: ({ method, preset, overrides }) => stackedConfig(method, preset, overrides),
+    async run(options, place) {
+      const { runStacked } = await import('../experiments/stacked.ts');
+      return resultOf((await runStacked({ ...options, ...kept(place) })).run);
+    },
+  },
+  'latent-prior': {
+    choices: ['data'],
+    check: ({ preset, overrides }) => latentPriorConfig(preset, overrides),
+    async run(options, place) {
+      const { runLatentPrior } = await import('../experiments/latent-prior.ts');
+      return resultOf((await runLatentPrior({ ...options, ...kept(place) })).run);
+    },
+  },
+  'ed-density': {
+    choices: ['method'],
+    check: edConfig,
+    async run(options, place) {
+      const { edDensityRun } = await import('../experiments/ed-density.ts');
+      const config = edConfig(options);
+      const { seed } = options;
+      return resultOf(
+        (await edDensityRun(config, config.method.name, { seed, ...kept(place) })).run,
+      );
     },
   },
 };
@@ -64,4 +109,46 @@ function toyChoice({ method, dataset, preset, overrides }: TaskOptions) {
     preset,
     overrides,
   };
+}
+
+/** The settings of a method of Energy Discrepancy begin with this, e.g. `method.stabiliser`. */
+const OF_METHOD = 'method.';
+
+function edConfig({ method = 'energy-discrepancy', preset, overrides }: TaskOptions) {
+  const split = (own: boolean): Overrides =>
+    Object.fromEntries(
+      Object.entries(overrides).filter(([path]) => path.startsWith(OF_METHOD) === own),
+    );
+  const all = edDensityConfigs({ preset, overrides: split(false) });
+  const found = all.find((config) => config.method.name === method);
+  if (!found) {
+    throw unknownName(
+      'method',
+      method,
+      all.map((config) => config.method.name),
+    );
+  }
+  return withOverrides(found, split(true));
+}
+
+/** A shard must hold its run, so there a result that came with the project is no substitute. */
+function kept(place: TaskPlace): EdRunOptions {
+  return place.plain ? { ...place, shipped: null } : place;
+}
+
+function resultOf({ key, numbers, steps, seconds, checksum, origin }: EdRun<object, object>) {
+  const reused = origin !== 'trained';
+  return { key, metrics: scalars(numbers), steps, seconds, checksum, reused };
+}
+
+/** The numbers in a tree by dotted path; series are left out. */
+function scalars(tree: object, prefix = ''): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const [name, value] of Object.entries(tree)) {
+    if (typeof value === 'number') found[`${prefix}${name}`] = value;
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      Object.assign(found, scalars(value as object, `${prefix}${name}.`));
+    }
+  }
+  return found;
 }

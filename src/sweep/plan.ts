@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ConfigError, unknownName } from '../core/errors.ts';
 import type { Overrides, Scalar } from '../experiments/overrides.ts';
 import { canonicalJson } from '../train/run.ts';
-import { sweepExperiment } from './experiments.ts';
+import { type SweepExperiment, sweepExperiment } from './experiments.ts';
 
 /** A grid of runs of one experiment. Plain JSON, also as a file. */
 export interface SweepSpec {
@@ -19,6 +19,8 @@ export interface SweepSpec {
   readonly preset?: string;
   readonly method?: string;
   readonly dataset?: string;
+  /** Folder of MNIST's IDX files, for the experiments on MNIST. Default: the fetched one. */
+  readonly data?: string;
   /** Settings of all runs, by dotted path. */
   readonly overrides?: Overrides;
   /** Default: the experiment and a hash of the grid. */
@@ -56,6 +58,7 @@ export interface TaskOptions {
   readonly method?: string;
   readonly dataset?: string;
   readonly preset?: string;
+  readonly data?: string;
   readonly seed: number;
   readonly overrides: Overrides;
 }
@@ -73,6 +76,7 @@ const FIELDS = [
   'preset',
   'method',
   'dataset',
+  'data',
   'overrides',
   'name',
   'slurm',
@@ -96,6 +100,7 @@ export function sweepPlan(spec: SweepSpec): SweepPlan {
     .flatMap((settings) => seeds.map((seed) => ({ settings, seed })))
     .map(({ settings, seed }, index) => {
       const options = optionsOf(spec, settings, seed);
+      refuseChoices(spec.experiment, experiment, options);
       experiment.check(options);
       return { index, settings, seed, options };
     });
@@ -103,7 +108,7 @@ export function sweepPlan(spec: SweepSpec): SweepPlan {
   if (asked.size * seeds.length !== tasks.length) {
     throw new ConfigError('sweep: two points of the grid are the same run; remove one of them');
   }
-  const { name: _, slurm: __, ...content } = spec;
+  const { name: _, slurm: __, data: ___, ...content } = spec;
   const hash = createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 8);
   return { name: checkedName(spec.name ?? `${spec.experiment}-${hash}`), spec, tasks };
 }
@@ -155,9 +160,21 @@ function optionsOf(
     ...Object.fromEntries(
       choices.filter(([, value]) => value !== undefined).map(([name, value]) => [name, `${value}`]),
     ),
+    ...(spec.data !== undefined && { data: spec.data }),
     seed,
     overrides: { ...spec.overrides, ...Object.fromEntries(own) },
   };
+}
+
+/** A choice that an experiment does not have would be ignored, run after run. */
+function refuseChoices(name: string, { choices }: SweepExperiment, options: TaskOptions): void {
+  for (const choice of ['method', 'dataset', 'data'] as const) {
+    if (options[choice] !== undefined && !choices.includes(choice)) {
+      throw new ConfigError(
+        `sweep: experiment '${name}' has no '${choice}' to choose, got '${options[choice]}'`,
+      );
+    }
+  }
 }
 
 function checkedName(name: string): string {

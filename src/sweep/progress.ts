@@ -1,13 +1,8 @@
+import type { ProgressBar } from '../core/notebook-progress.ts';
 import type { Progress } from '../train/loop.ts';
 import { formatProgress, formatSeconds, type ProgressStream } from '../train/progress.ts';
 import type { SweepEvents, TaskOutcome } from './local.ts';
 import type { SweepTask } from './plan.ts';
-
-/** A bar such as `display.progress` of a notebook makes. */
-export interface ProgressBar {
-  update(done: number, note?: string): void;
-  finish(note?: string): void;
-}
 
 const TTY_INTERVAL_MS = 150;
 const LINE_INTERVAL_MS = 10_000;
@@ -79,6 +74,17 @@ export class SweepDisplay implements Required<SweepEvents> {
     ].join(', ');
   }
 
+  /** What a bar says of the runs that it does not count yet. */
+  #note(): string {
+    const shares = [...this.#running.values()].map((progress) =>
+      progress && progress.steps > 0
+        ? `${Math.floor((100 * progress.step) / progress.steps)} %`
+        : 'starting',
+    );
+    const underWay = shares.length > 0 ? `${shares.length} under way (${shares.join(', ')})` : '';
+    return [this.#counts(), underWay].filter((part) => part !== '').join(', ');
+  }
+
   #line(): string {
     const trained = this.#done - this.#reused;
     const seconds = (performance.now() - this.#begin) / 1000;
@@ -94,7 +100,7 @@ export class SweepDisplay implements Required<SweepEvents> {
 
   #draw(now = false): void {
     if (this.#bar) {
-      this.#bar.update(this.#done, this.#counts());
+      this.#bar.update(this.#done, this.#note());
       return;
     }
     const interval = this.#stream.isTTY ? TTY_INTERVAL_MS : LINE_INTERVAL_MS;

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { type ColumnTable, table as columnTable } from 'arquero';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, unknownName } from '../core/errors.ts';
 import type { Scalar } from '../experiments/overrides.ts';
 
 /** What a table is made from: one run. */
@@ -17,6 +17,11 @@ export interface SummaryOptions {
   readonly metrics?: readonly string[];
   /** Which way a metric is better; those not named here follow `DIRECTIONS`, or have no best. */
   readonly better?: Readonly<Record<string, 'lower' | 'higher'>>;
+  /**
+   * Orders the rows by a metric, its best mean first (the least where none is better), or by a
+   * setting, from low to high; rows without it come last. Default: the order of the grid.
+   */
+  readonly sort?: string;
 }
 
 /** Which way the metrics of the experiments are better. */
@@ -28,6 +33,12 @@ const DIRECTIONS: Readonly<Record<string, 'lower' | 'higher'>> = {
   fid: 'lower',
   modesCovered: 'higher',
   shareWithin4Sigma: 'higher',
+  noiseAuroc: 'higher',
+  test: 'higher',
+  modes: 'higher',
+  klToUniform: 'lower',
+  klToData: 'lower',
+  reconstructionError: 'lower',
 };
 
 /** A number over seeds. */
@@ -78,7 +89,20 @@ export class SummaryTable {
       throw new ConfigError(`summary: no run has a metric '${unknown}' (known: ${all.join(', ')})`);
     }
     this.metrics = options.metrics ?? all;
-    this.rows = summarise(runs, this.metrics, { ...DIRECTIONS, ...options.better });
+    const better = { ...DIRECTIONS, ...options.better };
+    // What is sorted by need not be shown.
+    const rows = summarise(runs, all, better);
+    const { sort } = options;
+    if (sort !== undefined && rows.length > 0) {
+      const names = [...this.settings, ...all];
+      if (!names.includes(sort)) throw unknownName('column to sort by', sort, names);
+      rows.sort(rowOrder(sort, this.settings.includes(sort), better[sort] === 'higher'));
+    }
+    this.rows = rows.map((row) => ({
+      ...row,
+      best: row.best.filter((name) => this.metrics.includes(name)),
+      metrics: Object.fromEntries(this.metrics.map((name) => [name, row.metrics[name]])),
+    }));
   }
 
   /** An Arquero table: one row per point, for each metric its mean, `_se` and `_n`. */
@@ -218,6 +242,17 @@ function summarise(
       return top !== undefined && row.metrics[name]?.mean === top;
     }),
   }));
+}
+
+function rowOrder(name: string, isSetting: boolean, highFirst: boolean) {
+  const valueIn = (row: SummaryRow) => (isSetting ? row.settings[name] : row.metrics[name]?.mean);
+  return (a: SummaryRow, b: SummaryRow): number => {
+    const [x, y] = [valueIn(a), valueIn(b)];
+    if (x === undefined || y === undefined)
+      return Number(x === undefined) - Number(y === undefined);
+    if (x === y) return 0;
+    return (x < y ? -1 : 1) * (highFirst && !isSetting ? -1 : 1);
+  };
 }
 
 function finite(value: number | undefined): number | null {

@@ -1,10 +1,15 @@
 import { InterruptedError } from '../core/errors.ts';
+import { notebookProgress, type ProgressMaker } from '../core/notebook-progress.ts';
 import { defaultRunsFolder } from '../experiments/runs-folder.ts';
+import type { RunRecord } from '../train/store/record.ts';
 import { RunStore } from '../train/store/run-store.ts';
-import { runLocally, type SweepEvents } from './local.ts';
-import { type SweepSpec, sweepPlan } from './plan.ts';
-import { type ProgressBar, SweepDisplay } from './progress.ts';
+import type { TaskResult } from './experiments.ts';
+import { runLocally, type SweepEvents, type TaskOutcome } from './local.ts';
+import { type SweepPlan, type SweepSpec, sweepPlan } from './plan.ts';
+import { SweepDisplay } from './progress.ts';
+import { publishedOutcomes, publishedSweepPath, readPublishedSweep } from './published.ts';
 import { SweepResult } from './result.ts';
+import { type RunDetails, runDetails } from './run-details.ts';
 
 export interface SweepOptions extends SweepEvents {
   /** Place of the run store. Default: `GIBBS_STORE`, else `data/runs` of the project. */
@@ -13,8 +18,14 @@ export interface SweepOptions extends SweepEvents {
   readonly workers?: number;
   /** Seconds between checkpoints of a run. Default 30. */
   readonly checkpointSeconds?: number;
-  /** Makes a bar for the progress, e.g. `display.progress` of a notebook; default: lines of text. */
-  readonly progress?: (total: number, options: { readonly label: string }) => ProgressBar;
+  /**
+   * Takes results that were published from their file rather than train: `true` for the file of
+   * this name in `data/checkpoints/sweeps`, or the path of one. A run that the store holds is taken
+   * from there; one that is in neither is trained.
+   */
+  readonly published?: boolean | string;
+  /** Makes a bar for the progress. Default: `display.progress` in a notebook, else lines of text. */
+  readonly progress?: ProgressMaker;
   /** Shows nothing. */
   readonly quiet?: boolean;
   /** Stops all runs, each with a checkpoint. */
@@ -41,14 +52,16 @@ export interface SweepOptions extends SweepEvents {
  */
 export async function sweep(spec: SweepSpec, options: SweepOptions = {}): Promise<SweepResult> {
   const plan = sweepPlan(spec);
-  const { root = defaultRunsFolder(), quiet = false, progress } = options;
-  // A store that cannot be used shall show before processes are started.
-  RunStore.open(root);
-  const bar = quiet ? undefined : progress?.(plan.tasks.length, { label: plan.name });
-  const display = quiet ? undefined : new SweepDisplay(plan.tasks.length, process.stderr, bar);
-  const outcomes = await runLocally(plan, { ...display, ...options, root });
-  display?.end();
-  const result = new SweepResult(plan, outcomes);
+  const { root = defaultRunsFolder(), published = false } = options;
+  const given = published === false ? undefined : takePublished(plan, published, root);
+  const outcomes = [...(given?.outcomes ?? [])];
+  const taken = new Set(outcomes.map(({ task }) => task.index));
+  const rest = { ...plan, tasks: plan.tasks.filter(({ index }) => !taken.has(index)) };
+  if (rest.tasks.length > 0) outcomes.push(...(await trainAll(rest, root, options)));
+  const result = new SweepResult(plan, outcomes, (key) => {
+    const store = RunStore.find(root);
+    return (store && runDetails(store, key)) ?? given?.details.get(key);
+  });
   const missing = result.runs.filter(({ status }) => status === 'missing').length;
   if (missing > 0) {
     throw new InterruptedError(
@@ -56,4 +69,43 @@ export async function sweep(spec: SweepSpec, options: SweepOptions = {}): Promis
     );
   }
   return result;
+}
+
+async function trainAll(
+  plan: SweepPlan,
+  root: string,
+  options: SweepOptions,
+): Promise<TaskOutcome[]> {
+  const { quiet = false, progress = notebookProgress() } = options;
+  // A store that cannot be used shall show before processes are started.
+  RunStore.open(root);
+  const bar = quiet ? undefined : progress?.(plan.tasks.length, { label: plan.name });
+  const display = quiet ? undefined : new SweepDisplay(plan.tasks.length, process.stderr, bar);
+  const outcomes = await runLocally(plan, { ...display, ...options, root });
+  display?.end();
+  return outcomes;
+}
+
+interface Given {
+  readonly outcomes: readonly TaskOutcome[];
+  readonly details: ReadonlyMap<string, RunDetails>;
+}
+
+/** The tasks that published results answer; where the store has the same run, by its record. */
+function takePublished(plan: SweepPlan, published: true | string, root: string): Given {
+  const path = published === true ? publishedSweepPath(plan.name) : published;
+  const { outcomes, details } = publishedOutcomes(plan, readPublishedSweep(path));
+  const store = RunStore.find(root);
+  return {
+    details,
+    outcomes: outcomes.map((outcome) => {
+      const kept = outcome.result && store?.get(outcome.result.key);
+      return kept?.status === 'finished' ? { ...outcome, result: resultOf(kept) } : outcome;
+    }),
+  };
+}
+
+function resultOf({ key, result, step, seconds, checksum = '' }: RunRecord): TaskResult {
+  const { metrics = {} } = result as { metrics?: TaskResult['metrics'] };
+  return { key, metrics, steps: step, seconds, checksum, reused: true };
 }

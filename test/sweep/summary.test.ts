@@ -84,6 +84,19 @@ describe('SummaryTable', () => {
     expect(bundle['text/plain']).toContain('<&>');
   });
 
+  it('sorts rows by a metric, best first, or by a setting; rows without it last', () => {
+    const order = (sort: string, better?: Record<string, 'lower' | 'higher'>) =>
+      new SummaryTable(runs, { metrics: ['modesCovered'], sort, better }).rows.map(
+        ({ settings }) => settings['T'],
+      );
+    expect(order('gridKl')).toEqual([2, 1, 4]);
+    expect(order('gridKl', { gridKl: 'higher' })).toEqual([1, 2, 4]);
+    expect(order('T')).toEqual([1, 2, 4]);
+    const { rows } = new SummaryTable(runs, { metrics: ['odd'], sort: 'gridKl' });
+    expect(Object.keys(rows[0].metrics)).toEqual(['odd']);
+    expect(() => new SummaryTable(runs, { sort: 'gridKL' })).toThrow(/did you mean 'gridKl'/);
+  });
+
   it('takes only metrics that are there', () => {
     expect(new SummaryTable(runs, { metrics: ['odd'] }).metrics).toEqual(['odd']);
     expect(() => new SummaryTable(runs, { metrics: ['fid'] })).toThrow(ConfigError);

@@ -42,6 +42,12 @@ export const sweepCommand: Command = {
       help: 'time between checkpoints (default: 30)',
     },
     metrics: { type: 'string', value: 'A,B', help: 'columns of the table (default: all numbers)' },
+    sort: { type: 'string', value: 'NAME', help: 'best rows of a metric first, or by a setting' },
+    publish: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write numbers, curves and some samples of a complete sweep into one file',
+    },
     watch: { type: 'boolean', help: 'slurm: wait until all is done, then collect' },
     status: { type: 'boolean', help: 'slurm: only say how the tasks stand' },
     cancel: {
@@ -79,6 +85,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
     checkpointSeconds: args.count('checkpoint'),
     signal,
   });
+  await publish(args, spec, result);
   return print(args, result);
 }
 
@@ -102,10 +109,25 @@ async function slurm(spec: SweepSpec, args: Arguments, signal: AbortSignal): Pro
   }
   if (args.flag('watch')) await watch(sweep, signal);
   const store = RunStore.open(args.text('store') ?? defaultRunsFolder());
-  const result = new SweepResult(plan, sweep.collect(store));
+  const { runDetails } = await import('../../sweep/run-details.ts');
+  const result = new SweepResult(plan, sweep.collect(store), (key) => runDetails(store, key));
   const status = sweep.status();
   const going = status.states.some((state) => state === 'queued' || state === 'running');
-  return going ? say(args, sweep, status) : print(args, result);
+  if (going) return say(args, sweep, status);
+  await publish(args, spec, result);
+  return print(args, result);
+}
+
+async function publish(args: Arguments, spec: SweepSpec, result: SweepResult): Promise<void> {
+  const file = args.text('publish');
+  if (file === undefined) return;
+  const { sweepPlan } = await import('../../sweep/plan.ts');
+  const { publishSweep } = await import('../../sweep/published.ts');
+  const { RunStore } = await import('../../train/store/run-store.ts');
+  const { defaultRunsFolder } = await import('../../experiments/runs-folder.ts');
+  const store = RunStore.open(args.text('store') ?? defaultRunsFolder());
+  publishSweep(sweepPlan(spec), result, store, file);
+  process.stderr.write(`${result.runs.length} runs in ${file}\n`);
 }
 
 const WATCH_MS = 2000;
@@ -148,7 +170,8 @@ function say(args: Arguments, sweep: SlurmSweep, { states, reasons }: SlurmStatu
 
 function print(args: Arguments, result: SweepResult): number {
   const metrics = args.text('metrics')?.split(',');
-  const summary = result.summary(metrics ? { metrics } : {});
+  const sort = args.text('sort');
+  const summary = result.summary({ ...(metrics && { metrics }), ...(sort && { sort }) });
   if (args.flag('json')) {
     const { name, runs } = result;
     process.stdout.write(`${JSON.stringify({ sweep: name, runs, summary: summary.rows })}\n`);

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { installInterrupt } from '../../core/interrupt.ts';
+import { installNotebookProgress } from '../../core/notebook-progress.ts';
 import { createDisplay } from '../display/display.ts';
 import { createTslab } from '../display/tslab.ts';
 import { ModuleLoader } from '../modules/loader.ts';
@@ -65,6 +66,7 @@ process.on('uncaughtException', (error) => report(error, 'Uncaught error in the 
 process.on('unhandledRejection', (error) => report(error, 'Unhandled rejection'));
 
 session.scope.define('display', display);
+installNotebookProgress(display.progress);
 session.scope.define('comms', comms);
 session.scope.define('prompt', (text = '') => stdin.askSync(String(text)));
 session.scope.define('password', (text = '') => stdin.askSync(String(text), true));
