@@ -37,6 +37,11 @@ export interface Command {
 
 export const HELP: Option = { type: 'boolean', short: 'h', help: 'show this help' };
 export const JSON_OPTION: Option = { type: 'boolean', help: 'print one JSON object' };
+export const STORE_OPTION: Option = {
+  type: 'string',
+  value: 'DIR',
+  help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
+};
 
 /** @throws ConfigError in one line for an unknown option, a missing value or argument. */
 export function parseCommandLine(command: Command, argv: readonly string[]): Arguments {

@@ -22,6 +22,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'list, compare, move and check the runs that are kept',
     load: async () => (await import('./commands/runs.ts')).runsCommand,
   },
+  view: {
+    summary: 'show the runs in the browser, also while they train',
+    load: async () => (await import('./commands/view.ts')).viewCommand,
+  },
   figure: {
     summary: 'draw a figure of the paper, training what is missing',
     load: async () => (await import('./commands/figure.ts')).figureCommand,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, DataError } from '../../core/errors.ts';
 import type { ToyFigureData } from '../../experiments/toy-figure.ts';
 import type { ToyPlan } from '../../experiments/toy-plans.ts';
-import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
+import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
 
 /** Options that describe a training, and so ask for runs rather than for published checkpoints. */
@@ -29,11 +29,7 @@ export const figureCommand: Command = {
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     out: { type: 'string', value: 'DIR', help: 'folder of the pictures (default: figures)' },
-    store: {
-      type: 'string',
-      value: 'DIR',
-      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
-    },
+    store: STORE_OPTION,
     runs: { type: 'string', value: 'DIR', help: 'the same as --store' },
     jobs: { type: 'string', value: 'N', help: 'processes that train at once (default: cores)' },
     retrain: { type: 'boolean', help: 'train all models again from the start' },

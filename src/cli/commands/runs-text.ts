@@ -1,14 +1,14 @@
 import { formatSeconds } from '../../train/progress.ts';
 import type { Removed } from '../../train/store/collect.ts';
 import type { Imported } from '../../train/store/import-runs.ts';
-import type { Verification } from '../../train/store/verify.ts';
 import {
   at,
   type Difference,
   type RunDetails,
   type RunSummary,
   varyingSettings,
-} from './runs-output.ts';
+} from '../../train/store/summary.ts';
+import type { Verification } from '../../train/store/verify.ts';
 
 /** What a verb has to say; printed as it is with --json. */
 export type Output =

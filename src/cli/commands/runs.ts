@@ -1,7 +1,7 @@
 import { ConfigError, unknownName } from '../../core/errors.ts';
 import type { RunRecord, RunStatus } from '../../train/store/record.ts';
 import type { RunStore } from '../../train/store/run-store.ts';
-import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
+import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
 import { type Output, resultText } from './runs-text.ts';
 
 const STATUSES = ['running', 'dead', 'stopped', 'failed', 'finished'];
@@ -43,11 +43,7 @@ export const runsCommand: Command = {
   ].join('\n'),
   positionals: ['ls | show | diff | rm | gc | export | import | verify', 'NAME...'],
   options: {
-    store: {
-      type: 'string',
-      value: 'DIR',
-      help: 'place of the store (default: GIBBS_STORE, else data/runs)',
-    },
+    store: STORE_OPTION,
     where: { type: 'string', multiple: true, value: 'PATH=VALUE', help: 'ls, rm, export: filter' },
     experiment: { type: 'string', value: 'NAME', help: 'ls, rm, export: of one experiment' },
     status: {
@@ -102,16 +98,16 @@ async function perform(
   const { place } = store;
   switch (verb) {
     case 'ls': {
-      const { summaryOf } = await import('./runs-output.ts');
+      const { summaryOf } = await import('../../train/store/summary.ts');
       return { verb, place, runs: (await filtered(store, args)).map(summaryOf) };
     }
     case 'show': {
-      const { detailsOf } = await import('./runs-output.ts');
+      const { detailsOf } = await import('../../train/store/summary.ts');
       const run = detailsOf(store, store.resolve(names[0]), args.flag('series'));
       return { verb, place, ...run };
     }
     case 'diff': {
-      const { differences } = await import('./runs-output.ts');
+      const { differences } = await import('../../train/store/summary.ts');
       const [a, b] = names.map((name) => store.resolve(name));
       return { verb, a: a.key, b: b.key, differences: differences(store, a, b) };
     }

@@ -318,8 +318,8 @@ export function hashOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
 }
 
-/** A path that no run has is likelier a slip than a filter. */
-function checkPaths(where: readonly Condition[], all: readonly RunRecord[]): void {
+/** A path that no run has is likelier a slip than a filter. @throws ConfigError naming it. */
+export function checkPaths(where: readonly Condition[], all: readonly RunRecord[]): void {
   if (all.length === 0) return;
   for (const { path, valueIn, known } of where) {
     if (all.some((record) => valueIn(record) !== undefined)) continue;

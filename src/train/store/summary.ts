@@ -1,8 +1,8 @@
-import { checkpointFiles } from '../../train/checkpoint.ts';
-import type { MetricsRow } from '../../train/run.ts';
-import { leaves, lookUp } from '../../train/store/query.ts';
-import { numbersOf, type RunRecord, type RunStatus, statusOf } from '../../train/store/record.ts';
-import type { RunStore } from '../../train/store/run-store.ts';
+import { checkpointFiles } from '../checkpoint.ts';
+import type { MetricsRow } from '../run.ts';
+import { leaves, lookUp } from './query.ts';
+import { numbersOf, type RunRecord, type RunStatus, statusOf } from './record.ts';
+import type { RunStore } from './run-store.ts';
 
 /** A run in a listing. */
 export interface RunSummary {
@@ -68,6 +68,42 @@ export function detailsOf(store: RunStore, record: RunRecord, withSeries: boolea
   };
 }
 
+/** One thing in which runs differ; null where one of them lacks it. */
+export interface Comparison {
+  readonly what: string;
+  /** One a run, in the order in which they were given. */
+  readonly values: readonly unknown[];
+}
+
+/** What runs differ in: identity, settings, environment of the latest session, final numbers. */
+export function comparison(store: RunStore, records: readonly RunRecord[]): Comparison[] {
+  const out: Comparison[] = [];
+  const compare = (what: string, read: (record: RunRecord, index: number) => unknown) => {
+    const values = records.map((record, i) => read(record, i) ?? null);
+    const [first, ...others] = values.map((value) => JSON.stringify(value));
+    if (others.some((other) => other !== first)) out.push({ what, values });
+  };
+  const environments = records.map((record) => {
+    const session = record.sessions.at(-1);
+    return { environment: session && store.environment(session.environment) };
+  });
+  compare('experiment', (record) => record.experiment);
+  compare('seed', (record) => record.seed);
+  compare('code', (record) => record.code);
+  compare('status', statusOf);
+  compare('step', (record) => record.step);
+  const settings = union(...records.map((record) => leaves(record.config)));
+  for (const path of settings) compare(path, (record) => lookUp(record, path));
+  for (const path of union(...environments.map((tree) => leaves(tree)))) {
+    compare(path, (_, i) => at(environments[i], path));
+  }
+  for (const path of union(...records.map((record) => leaves(numbersOf(record), 'metrics')))) {
+    compare(path, (record) => lookUp(record, path));
+  }
+  compare('checksum', (record) => record.checksum);
+  return out;
+}
+
 /** One thing in which two runs differ; null where one of them lacks it. */
 export interface Difference {
   readonly what: string;
@@ -76,30 +112,11 @@ export interface Difference {
 }
 
 export function differences(store: RunStore, a: RunRecord, b: RunRecord): Difference[] {
-  const out: Difference[] = [];
-  const compare = (what: string, x: unknown, y: unknown) => {
-    if (JSON.stringify(x) !== JSON.stringify(y)) out.push({ what, a: x ?? null, b: y ?? null });
-  };
-  compare('experiment', a.experiment, b.experiment);
-  compare('seed', a.seed, b.seed);
-  compare('code', a.code, b.code);
-  compare('status', statusOf(a), statusOf(b));
-  compare('step', a.step, b.step);
-  for (const path of union(leaves(a.config), leaves(b.config))) {
-    compare(path, lookUp(a, path), lookUp(b, path));
-  }
-  const [ours, theirs] = [a, b].map((record) => {
-    const session = record.sessions.at(-1);
-    return { environment: session && store.environment(session.environment) };
-  });
-  for (const path of union(leaves(ours), leaves(theirs))) {
-    compare(path, at(ours, path), at(theirs, path));
-  }
-  for (const path of union(leaves(numbersOf(a), 'metrics'), leaves(numbersOf(b), 'metrics'))) {
-    compare(path, lookUp(a, path), lookUp(b, path));
-  }
-  compare('checksum', a.checksum, b.checksum);
-  return out;
+  return comparison(store, [a, b]).map(({ what, values }) => ({
+    what,
+    a: values[0],
+    b: values[1],
+  }));
 }
 
 /** Settings in which some of the runs differ, by path. */
@@ -121,6 +138,6 @@ export function at(tree: unknown, path: string): unknown {
     .reduce<unknown>((found, key) => (found as Record<string, unknown> | undefined)?.[key], tree);
 }
 
-function union(a: readonly string[], b: readonly string[]): string[] {
-  return [...new Set([...a, ...b])];
+function union(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
 }

@@ -1,0 +1,234 @@
+import type { WireRun } from '../wire.ts';
+import { api, ServerError } from './api.ts';
+import { h, replace } from './dom.ts';
+import { formatCount } from './format.ts';
+import { mentions, metricNames, settingsOf } from './listing.ts';
+
+const STATUSES = ['running', 'finished', 'stopped', 'failed', 'dead'] as const;
+
+/**
+ * What is asked of the runs. Kept while the page lives, so that the list and the parallel
+ * coordinates show the same runs.
+ */
+export class Filters {
+  text = '';
+  experiment = '';
+  sweep = '';
+  readonly statuses = new Set<string>();
+  readonly where: string[] = [];
+  /** Runs that fulfil every condition, by the server; undefined: no condition. */
+  #fulfilling: ReadonlySet<string> | undefined;
+  problem: string | undefined;
+  readonly element = h('form', { class: 'filters', role: 'search', 'aria-label': 'Filter runs' });
+  readonly #onChange: () => void;
+  readonly #chips = h('ul', { class: 'chips' });
+  readonly #counts = h('div', { class: 'statuses', role: 'group', 'aria-label': 'Status' });
+  readonly #said = h('p', { class: 'trouble', role: 'alert' });
+  readonly #paths = h('datalist', { id: 'paths' });
+  readonly #experiments = h('select', { 'aria-label': 'Experiment' });
+  readonly #sweeps = h('select', { 'aria-label': 'Sweep' });
+  readonly #condition = h('input', {
+    type: 'text',
+    name: 'where',
+    list: 'paths',
+    placeholder: 'diffusion.T=4, metrics.gridKl<0.1',
+    'aria-label': 'Condition, as for gibbs runs ls --where; Enter adds it',
+    autocomplete: 'off',
+    spellcheck: 'false',
+  });
+  #known = '';
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+    const search = h('input', {
+      type: 'search',
+      name: 'text',
+      placeholder: 'Search',
+      'aria-label': 'Search keys, settings and labels',
+      oninput: () => {
+        this.text = search.value;
+        onChange();
+      },
+    });
+    for (const [select, name] of [
+      [this.#experiments, 'experiment'],
+      [this.#sweeps, 'sweep'],
+    ] as const) {
+      select.addEventListener('change', () => {
+        this[name] = select.value;
+        onChange();
+      });
+    }
+    this.element.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#add(this.#condition.value);
+    });
+    this.element.append(
+      search,
+      h('label', { class: 'where' }, h('span', {}, 'where'), this.#condition),
+      this.#paths,
+      this.#experiments,
+      this.#sweeps,
+      this.#counts,
+      this.#chips,
+      this.#said,
+    );
+  }
+
+  /** The runs that pass. */
+  apply(runs: Iterable<WireRun>): WireRun[] {
+    return [...runs].filter(
+      (run) =>
+        (this.statuses.size === 0 || this.statuses.has(run.status)) &&
+        (this.experiment === '' || run.experiment === this.experiment) &&
+        (this.sweep === '' || run.labels['sweep'] === this.sweep) &&
+        (this.#fulfilling === undefined || this.#fulfilling.has(run.key)) &&
+        mentions(run, this.text),
+    );
+  }
+
+  /** Shows what there is to choose from. */
+  show(all: readonly WireRun[]): void {
+    this.#showCounts(all);
+    const experiments = [...new Set(all.map(({ experiment }) => experiment))].sort();
+    const sweeps = [...new Set(all.flatMap(({ labels }) => labels['sweep'] ?? []))].sort();
+    options(this.#experiments, 'all experiments', experiments, this.experiment);
+    options(this.#sweeps, 'all sweeps', sweeps, this.sweep);
+    const paths = pathsOf(all);
+    if (paths.join() !== this.#known) {
+      this.#known = paths.join();
+      replace(
+        this.#paths,
+        paths.map((path) => h('option', { value: `${path}=` })),
+      );
+    }
+  }
+
+  /** Asks the server again which runs fulfil the conditions. */
+  async refresh(): Promise<void> {
+    if (this.where.length === 0) {
+      this.#fulfilling = undefined;
+      return;
+    }
+    try {
+      this.#fulfilling = new Set((await api.filter(this.where)).keys);
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      this.#say(error.message);
+    }
+  }
+
+  async #add(text: string): Promise<void> {
+    const wanted = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean);
+    if (wanted.length === 0) return;
+    const next = [...new Set([...this.where, ...wanted])];
+    try {
+      this.#fulfilling = new Set((await api.filter(next)).keys);
+      this.where.splice(0, this.where.length, ...next);
+      this.#condition.value = '';
+      this.#say('');
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      this.#say(error.message);
+      return;
+    }
+    this.#showChips();
+    this.#onChange();
+  }
+
+  async #drop(condition: string): Promise<void> {
+    this.where.splice(this.where.indexOf(condition), 1);
+    this.#say('');
+    this.#showChips();
+    await this.refresh();
+    this.#onChange();
+    this.#condition.focus();
+  }
+
+  #say(text: string): void {
+    this.problem = text === '' ? undefined : text;
+    replace(this.#said, text);
+  }
+
+  #showChips(): void {
+    replace(
+      this.#chips,
+      this.where.map((condition) => {
+        const drop = h(
+          'button',
+          { type: 'button', 'aria-label': `Remove condition ${condition}` },
+          '×',
+        );
+        drop.addEventListener('click', () => void this.#drop(condition));
+        return h('li', {}, condition, drop);
+      }),
+    );
+  }
+
+  #showCounts(all: readonly WireRun[]): void {
+    const counts = new Map<string, number>();
+    for (const { status } of all) counts.set(status, (counts.get(status) ?? 0) + 1);
+    const present = STATUSES.filter((status) => counts.has(status) || this.statuses.has(status));
+    const focused = (document.activeElement as HTMLElement | null)?.dataset['status'];
+    replace(
+      this.#counts,
+      present.map((status) => {
+        const on = this.statuses.has(status);
+        const count = h('b', {}, formatCount(counts.get(status) ?? 0));
+        const button = h(
+          'button',
+          {
+            type: 'button',
+            class: `status ${status}`,
+            'aria-pressed': String(on),
+            'data-status': status,
+          },
+          `${status} `,
+          count,
+        );
+        button.addEventListener('click', () => {
+          if (on) this.statuses.delete(status);
+          else this.statuses.add(status);
+          this.#onChange();
+        });
+        return button;
+      }),
+    );
+    if (focused !== undefined) {
+      this.#counts.querySelector<HTMLElement>(`[data-status="${focused}"]`)?.focus();
+    }
+  }
+}
+
+function options(
+  select: HTMLSelectElement,
+  all: string,
+  names: readonly string[],
+  chosen: string,
+): void {
+  const wanted = ['', ...names];
+  const present = [...select.options].map(({ value }) => value);
+  select.hidden = names.length < 2 && chosen === '';
+  if (wanted.join('\n') === present.join('\n')) return;
+  replace(
+    select,
+    wanted.map((name) => h('option', { value: name }, name === '' ? all : name)),
+  );
+  select.value = chosen;
+}
+
+function pathsOf(all: readonly WireRun[]): string[] {
+  const settings = new Set<string>();
+  // One run of each experiment names its settings.
+  const seen = new Set<string>();
+  for (const run of all) {
+    const kind = `${run.experiment} ${settingsOf(run).get('method')}`;
+    if (seen.has(kind)) continue;
+    seen.add(kind);
+    for (const path of settingsOf(run).keys()) settings.add(path);
+  }
+  return [...settings, ...metricNames(all).map((name) => `metrics.${name}`), 'seed', 'status'];
+}
