@@ -22,7 +22,7 @@ afterAll(async () => {
 let serial = 0;
 function recordOf(choice: ToyChoice, preset?: string): RunRecord {
   const config = toyConfig(choice);
-  const labels = preset === undefined ? {} : { preset };
+  const labels: Record<string, string> = preset === undefined ? {} : { preset };
   const options = { experiment: 'toy', labels, config, code: String(serial++), rows: 0 };
   const { key } = sampleRun(store, 3, options);
   return store.get(key) as RunRecord;

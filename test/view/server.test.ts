@@ -129,7 +129,9 @@ describe('questions about the store', () => {
 
   it('filters with the grammar of gibbs runs ls', async () => {
     const found = async (...where: string[]) => {
-      const query = new URLSearchParams(where.map((condition) => ['where', condition]));
+      const query = new URLSearchParams(
+        where.map((condition) => ['where', condition] as [string, string]),
+      );
       return (await json<{ keys: string[] }>(at(`api/filter?${query}`))).keys;
     };
     expect(await found('objective.divergence=kl')).toEqual([keys[0]]);
@@ -151,7 +153,7 @@ describe('questions about the store', () => {
   });
 
   it('says what runs differ in', async () => {
-    const query = new URLSearchParams(keys.map((key) => ['key', key]));
+    const query = new URLSearchParams(keys.map((key) => ['key', key] as [string, string]));
     const { rows } = await json<WireComparison>(at(`api/compare?${query}`));
     expect(rows).toContainEqual({ what: 'objective.divergence', values: ['kl', 'jeffreys'] });
     expect(rows.map(({ what }) => what)).not.toContain('experiment');

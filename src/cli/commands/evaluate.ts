@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../../core/errors.ts';
-import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
+import { type Arguments, type Command, JSON_OPTION, STORE_OPTION, table } from '../command.ts';
 
 export const evaluateCommand: Command = {
   usage: 'evaluate SAMPLES',
@@ -34,11 +34,7 @@ export const evaluateCommand: Command = {
       help: 'how images enter Inception: torch (default) or tensorflow',
     },
     'distance-only': { type: 'boolean', help: 'the Fréchet distance alone' },
-    store: {
-      type: 'string',
-      value: 'DIR',
-      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
-    },
+    store: STORE_OPTION,
     json: JSON_OPTION,
   },
   run,
