@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TextBatcher, type TextPiece } from '../../src/kernel/protocol/text-batcher.ts';
-import { encodeFrame, FrameReader, type FromUser } from '../../src/kernel/user/wire.ts';
+import { encodeFrame, FrameReader } from '../../src/kernel/user/frames.ts';
+import type { FromUser } from '../../src/kernel/user/wire.ts';
 
 describe('frames', () => {
   it('are found again however the stream is cut', () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { complete } from '../../src/kernel/language/completions.ts';
 import { diagnose } from '../../src/kernel/language/diagnostics.ts';
 import { inspect } from '../../src/kernel/language/inspection.ts';
+import { MemberCompletions } from '../../src/kernel/language/member-completions.ts';
 import { LanguageSession } from '../../src/kernel/language/session.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'gibbs-session-'));
@@ -23,7 +24,8 @@ const matches = (code: string, offset = code.length) =>
 const about = (code: string, offset: number, level: 0 | 1 = 0) =>
   inspect(session, session.open(code), offset, level);
 
-describe('diagnostics over cells', () => {
+// Long limits: every cell makes a program, and a busy machine has time for one in a second.
+describe('diagnostics over cells', { timeout: 120_000 }, () => {
   it('say what is wrong, where, in the coordinates of the cell', () => {
     const code = 'const ok = 1;\nconst s: string = ok;';
     expect(diagnose(session, session.open(code))).toEqual([
@@ -115,6 +117,27 @@ describe('diagnostics over cells', () => {
     expect(files.filter((f) => f.fileName.includes('gibbs-cell-')).length).toBe(1);
   });
 
+  it('keep no cell whose names have all been declared again, but what later ones stand on', () => {
+    run('class Model { fit() { return 1; } }');
+    run('const first = new Model();');
+    run('class Model { predict() { return "two"; } }');
+    const kept = () => {
+      let modules = 0;
+      for (let i = 1; i <= count + 10; i++) {
+        for (const end of ['.d.mts', '.mts']) {
+          if (session.cellOf(join(cwd, `gibbs-cell-${i}${end}`)) !== undefined) modules++;
+        }
+      }
+      return modules;
+    };
+    const before = kept();
+    for (let i = 0; i < 60; i++) run(`const x${i % 5} = ${i};`);
+    expect(kept()).toBeLessThan(before + 40);
+    // Cell 1 is named by nobody any more, and the type of `first` is declared there.
+    expect(codes('first.fit().toFixed(); new Model().predict().length; x4.toFixed();')).toEqual([]);
+    expect(codes('first.predict()')).toEqual([2339]);
+  });
+
   it('leave out of the program what a cell does not mention', () => {
     const before = session.service.getProgram()?.getSourceFiles().length;
     for (let i = 0; i < 50; i++) run(`const w${i} = ${i}; function g${i}() { return w${i}; }`);
@@ -190,7 +213,7 @@ describe('tsconfig.json', () => {
   });
 });
 
-describe('completion over cells', () => {
+describe('completion over cells', { timeout: 120_000 }, () => {
   it('offers members, nearest names, object keys, literals and modules', () => {
     run(
       'const history = { loss: [1], epochs: 3 }; const historyLength = 1; type Mode = "train" | "test";',
@@ -204,6 +227,62 @@ describe('completion over cells', () => {
     writeFileSync(join(cwd, 'helper-file.ts'), 'export const h = 1;');
     expect(matches('import {} from "./helper-')).toEqual(['helper-file.ts']);
     expect(matches('import { r } from "node:path"', 10)).toContain('relative');
+  });
+
+  it('of members, asked once per cell, is what the type checker says each time', () => {
+    run('class Point { constructor(readonly x: number, readonly y: Date | null) {} }');
+    run('let point = new Point(1, null); const nested = { point, list: [1] };');
+    const members = new MemberCompletions(session);
+    const asked = [
+      'point.',
+      'const a = point.',
+      'const b = point.x',
+      'f(nested.point.',
+      'nested.list.ma',
+      'nested.list.',
+      'point.y.',
+      'let t: point.',
+      'let t: typeof point.',
+      'if (nested.',
+      'function g(point: string) { point.',
+      'point = 1; point.',
+      '{ let nested = "text"; nested.',
+      'type point = 1; let q: point.',
+      '`${point.',
+      '// point.',
+      '"point.',
+      'point.x.point.',
+      'x.point.',
+    ];
+    for (let round = 0; round < 2; round++) {
+      for (const code of asked) {
+        const plain = complete(session, session.open(code), code.length);
+        expect(members.complete(code, code.length), code).toEqual(plain);
+      }
+    }
+    expect(members.complete('point.', 6).matches).toEqual(['x', 'y']);
+    run('let point = { z: 1 };');
+    expect(members.complete('point.', 6).matches).toEqual(['z']);
+  });
+
+  it('of members sees an edited local file', () => {
+    writeFileSync(join(cwd, 'made.ts'), 'export const made = { one: 1 };');
+    run('import { made } from "./made.ts";');
+    const members = new MemberCompletions(session);
+    expect(members.complete('made.', 5).matches).toEqual(['one']);
+    writeFileSync(join(cwd, 'made.ts'), 'export const made = { one: 1, other: 2 };');
+    expect(members.complete('made.', 5).matches).toEqual(['one', 'other']);
+  });
+
+  it('asks the type checker once for a variable while no cell runs', () => {
+    run('const model = { energy: 1, entropy: 2 };');
+    const members = new MemberCompletions(session);
+    const program = () => session.service.getProgram();
+    expect(members.complete('model.', 6).matches).toEqual(['energy', 'entropy']);
+    const before = program();
+    expect(members.complete('const a = model.en', 18).matches).toEqual(['energy', 'entropy']);
+    expect(members.complete('const ab = model.ent', 20).matches).toEqual(['entropy']);
+    expect(program()).toBe(before);
   });
 
   it('replaces exactly the word before the cursor', () => {

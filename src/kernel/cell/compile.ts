@@ -2,7 +2,8 @@ import MagicString from 'magic-string';
 import { parseSync } from 'rolldown/utils';
 import type { Scope } from './box.ts';
 import { type LoweringOptions, lowerTypeScript } from './lower.ts';
-import { MARK, ReferenceRewriter } from './rewrite.ts';
+import { type Declared, MARK, NotebookNames } from './notebook-names.ts';
+import { ReferenceRewriter } from './rewrite.ts';
 import type { Mappings } from './source-position.ts';
 import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
 
@@ -33,10 +34,9 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
   const program = parseSync(options.fileName, js, parse).program as unknown as Node;
   const body = program['body'] as Node[];
   const out = new MagicString(js);
-  const declared = new Map<string, { constant: boolean; end: number }>();
-  const used = new Set<string>();
-  const context = { source: js, out, scope, declared, used };
-  const rewriter = new ReferenceRewriter(context);
+  const declared: Declared = new Map();
+  const names = new NotebookNames(scope, declared);
+  const rewriter = new ReferenceRewriter(out, names);
 
   const statements = lowered.usesTopLevel === true ? unwrapUsing(body) : body;
   declareNames(program, statements, declared);
@@ -48,7 +48,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
     const node = exported(statement, out);
     switch (node.type) {
       case 'ImportDeclaration':
-        imports.push(importCode(node, rewriter));
+        imports.push(importCode(node, names));
         out.remove(node.start, node.end);
         return;
       case 'ExportAllDeclaration':
@@ -57,11 +57,11 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
         out.remove(node.start, node.end);
         return;
       case 'VariableDeclaration':
-        rewriter.declaration(node, undefined, ';');
+        rewriter.bindings.declaration(node, undefined, ';');
         return;
       case 'FunctionDeclaration': {
         const name = (node['id'] as Node)['name'] as string;
-        out.appendRight(node.start, `${rewriter.target(name, true)} = `);
+        out.appendRight(node.start, `${names.target(name, true)} = `);
         rewriter.function(node, undefined, false);
         out.appendLeft(node.end, ';');
         // Hoisted: callable above its declaration.
@@ -71,7 +71,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
       }
       case 'ClassDeclaration': {
         const name = (node['id'] as Node)['name'] as string;
-        out.appendRight(node.start, `;${rewriter.target(name, true)} = `);
+        out.appendRight(node.start, `;${names.target(name, true)} = `);
         rewriter.class(node, undefined);
         out.appendLeft(node.end, ';');
         return;
@@ -108,7 +108,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
     }
   }
 
-  const boxes = [...used];
+  const boxes = [...names.used];
   const params = [`value${MARK}`, `import${MARK}`, `meta${MARK}`, 'babelHelpers']
     .concat(boxes.map((name) => name + MARK))
     .join(', ');
@@ -131,11 +131,7 @@ function unwrapUsing(body: Node[]): Node[] {
   return wrapper === undefined ? body : ((wrapper['block'] as Node)['body'] as Node[]);
 }
 
-function declareNames(
-  program: Node,
-  statements: readonly Node[],
-  declared: Map<string, { constant: boolean; end: number }>,
-): void {
+function declareNames(program: Node, statements: readonly Node[], declared: Declared): void {
   for (const name of varNames(program)) declared.set(name, { constant: false, end: 0 });
   for (const statement of statements) {
     if (statement.type === 'ImportDeclaration') {
@@ -195,18 +191,17 @@ function isEmitted(expression: Node): boolean {
 }
 
 /** `import a, { b as c } from 'x'` as an awaited call that fills boxes. */
-function importCode(node: Node, rewriter: ReferenceRewriter): string {
+function importCode(node: Node, names: NotebookNames): string {
   const source = (node['source'] as Node)['raw'] as string;
   const links = (node['specifiers'] as Node[]).map((specifier) => {
     const local = (specifier['local'] as Node)['name'] as string;
-    rewriter.target(local, true);
     let name = '*';
     if (specifier.type === 'ImportDefaultSpecifier') name = 'default';
     else if (specifier.type === 'ImportSpecifier') {
       const imported = specifier['imported'] as Node;
       name = (imported['name'] ?? imported['value']) as string;
     }
-    return `[${local}${MARK}, ${JSON.stringify(name)}]`;
+    return `[${names.box(local)}, ${JSON.stringify(name)}]`;
   });
   return `await import${MARK}(${source}, undefined, [${links.join(', ')}]);`;
 }

@@ -16,7 +16,7 @@ const NEAREST = '11';
 /** More than any list is read; the frontend filters as the user goes on typing. */
 const LIMIT = 1000;
 
-interface Candidate {
+export interface Candidate {
   readonly name: string;
   readonly text: string;
   readonly type: string;
@@ -27,9 +27,21 @@ interface Candidate {
 /** What can stand at UTF-16 `offset` of the open cell: best first. */
 export function complete(session: LanguageSession, cell: OpenCell, offset: number): Completions {
   const at = Math.min(Math.max(offset, 0), cell.code.length);
+  return ranked(cell.code, at, candidatesAt(session, cell, at));
+}
+
+/** What can stand at a place, whatever has been typed of it so far. */
+export interface Candidates {
+  readonly found: readonly Candidate[];
+  /** Where the text ends that a match replaces. */
+  readonly end: number;
+}
+
+/** Asks the type checker. */
+export function candidatesAt(session: LanguageSession, cell: OpenCell, at: number): Candidates {
   const list = session.service.getCompletionsAtPosition(cell.path, at, PREFERENCES);
   const word = wordStart(cell.code, at);
-  if (!list) return { matches: [], start: at, end: at, types: [] };
+  if (!list) return { found: [], end: at };
   const candidates = new Map<string, Candidate>();
   let end = at;
   for (const entry of list.entries) {
@@ -42,9 +54,13 @@ export function complete(session: LanguageSession, cell: OpenCell, offset: numbe
     if (candidate.text !== '') candidates.set(candidate.name, candidate);
   }
   if (list.isGlobalCompletion) addBindings(session, candidates, word);
+  return { found: [...candidates.values()], end };
+}
 
-  const typed = (c: Candidate) => cell.code.slice(c.start, at);
-  const fits = [...candidates.values()].filter((c) =>
+/** Those of the candidates that go on with what is typed before `at`: best first. */
+export function ranked(code: string, at: number, { found, end }: Candidates): Completions {
+  const typed = (c: Candidate) => code.slice(c.start, at);
+  const fits = found.filter((c) =>
     unquoted(c.text)
       .toLowerCase()
       .startsWith(unquoted(typed(c)).toLowerCase()),
@@ -52,7 +68,7 @@ export function complete(session: LanguageSession, cell: OpenCell, offset: numbe
   fits.sort((a, b) => compare(a, b, typed));
   const kept = fits.slice(0, LIMIT);
   const start = Math.min(at, ...kept.map((c) => c.start));
-  const full = (c: Candidate) => cell.code.slice(start, c.start) + c.text;
+  const full = (c: Candidate) => code.slice(start, c.start) + c.text;
   const types = kept.map((c): CompletionType => ({ text: full(c), type: c.type, start, end }));
   return { matches: types.map((t) => t.text), start, end, types };
 }
@@ -95,7 +111,8 @@ function compare(a: Candidate, b: Candidate, typed: (c: Candidate) => string): n
 /** `?.name` and `["name"]` are chosen by their name too. */
 const unquoted = (text: string) => text.replace(/^[?.[\s]*['"`]?/, '');
 
-function wordStart(code: string, offset: number): number {
+/** Where the word begins that ends at `offset`. */
+export function wordStart(code: string, offset: number): number {
   let at = offset;
   while (at > 0 && /[\p{ID_Continue}$\u200c\u200d]/u.test(lastCharacter(code, at))) {
     at -= lastCharacter(code, at).length;

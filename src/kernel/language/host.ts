@@ -23,9 +23,12 @@ export interface CellHost extends ts.LanguageServiceHost {
   write(name: string, text: string): void;
   path(name: string): string;
   text(path: string): string | undefined;
+  remove(name: string): void;
   clear(): void;
-  /** Real files edited since the last call are seen as changed from now on. */
-  refresh(): void;
+  /** What modules resolved to, and the package.json files that said so. */
+  getModuleResolutionCache(): ts.ModuleResolutionCache;
+  /** Real files edited since the last call are seen as changed from now on; true if there are any. */
+  refresh(): boolean;
 }
 
 /** `roots`: the virtual files that are the program, beside the project's own. */
@@ -40,6 +43,9 @@ export function createCellHost(
   const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   const path = (name: string) => join(cwd, name);
   const rootPaths = [...roots.map(path), ...project.roots];
+  const resolutions = ts.createModuleResolutionCache(cwd, (file) => file, project.options);
+  const manifest = path('package.json');
+  let manifestStamp = stampOf(manifest);
   let stamp = 0;
 
   const fileExists = (file: string) => virtual.has(file) || ts.sys.fileExists(file);
@@ -50,8 +56,7 @@ export function createCellHost(
     if (ours) return String(ours.version);
     let known = versions.get(file);
     if (known === undefined) {
-      const stats = statSync(file, { throwIfNoEntry: false });
-      known = stats ? `${stats.mtimeMs}:${stats.size}` : 'missing';
+      known = stampOf(file);
       versions.set(file, known);
     }
     return known;
@@ -64,12 +69,33 @@ export function createCellHost(
       const file = path(name);
       if (virtual.get(file)?.text !== text) virtual.set(file, { text, version: ++stamp });
     },
-    clear: () => virtual.clear(),
+    remove(name) {
+      virtual.delete(path(name));
+      snapshots.delete(path(name));
+    },
+    clear() {
+      for (const file of virtual.keys()) snapshots.delete(file);
+      virtual.clear();
+    },
+    // Without it, every new program looks for the package.json of each of its files again.
+    getModuleResolutionCache: () => resolutions,
     refresh() {
       // Installed packages do not change under a running kernel; local files do.
-      for (const file of versions.keys()) {
-        if (!file.includes('/node_modules/')) versions.delete(file);
+      let isEdited = false;
+      for (const [file, known] of versions) {
+        if (file.includes('/node_modules/')) continue;
+        const now = stampOf(file);
+        if (now === known) continue;
+        versions.set(file, now);
+        isEdited = true;
       }
+      const now = stampOf(manifest);
+      if (now !== manifestStamp) {
+        manifestStamp = now;
+        resolutions.clear();
+        isEdited = true;
+      }
+      return isEdited;
     },
     getCompilationSettings: () => project.options,
     getScriptFileNames: () => rootPaths,
@@ -98,15 +124,24 @@ export function createCellHost(
         Atomics.load(cancellation.cancelled, 0) === cancellation.current,
     }),
   };
-  host.resolveModuleNameLiterals = createResolver(cwd, host, project.options);
+  host.resolveModuleNameLiterals = createResolver(cwd, host, project.options, resolutions);
   return host;
+}
+
+function stampOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats ? `${stats.mtimeMs}:${stats.size}` : 'missing';
 }
 
 type Resolver = NonNullable<ts.LanguageServiceHost['resolveModuleNameLiterals']>;
 
 /** Module resolution as Node does it, and what a notebook may write beyond that. */
-function createResolver(cwd: string, host: CellHost, options: ts.CompilerOptions): Resolver {
-  const cache = ts.createModuleResolutionCache(cwd, (file) => file, options);
+function createResolver(
+  cwd: string,
+  host: CellHost,
+  options: ts.CompilerOptions,
+  cache: ts.ModuleResolutionCache,
+): Resolver {
   const lenient: ts.CompilerOptions = {
     ...options,
     module: ts.ModuleKind.ESNext,

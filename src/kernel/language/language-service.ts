@@ -30,8 +30,16 @@ export interface DiagnosticsOptions {
  * to every cell (`display`, `prompt`, …; predefined.ts) it knows without being told.
  */
 export interface LanguageService {
-  /** Tells of an executed cell; later questions see its bindings. */
-  update(cellId: string, code: string, executionCount: number): void;
+  /**
+   * Tells of an executed cell; later questions see its bindings. With `check`, what the type checker
+   * finds in it, by position; else nothing. Never rejects.
+   */
+  update(
+    cellId: string,
+    code: string,
+    executionCount: number,
+    options?: { readonly check?: boolean },
+  ): Promise<Diagnostic[]>;
   /** Forgets every cell, as after a restart of the process that held the values. */
   reset(): void;
   /** What the type checker finds in `code`, by position. Never rejects. */
@@ -115,9 +123,12 @@ export function createLanguageService(
       return;
     }
     worker = start();
-    const waiting = queue.splice(0).filter((p) => p.request.kind !== 'update');
+    const waiting = queue.splice(0);
     for (const cell of executed) push({ kind: 'update', ...cell });
-    queue.push(...waiting);
+    for (const p of waiting) {
+      if (p.request.kind === 'update') p.settle(undefined);
+      else queue.push(p);
+    }
     next();
   }
 
@@ -176,10 +187,10 @@ export function createLanguageService(
 
   push({ kind: 'warm' });
   return {
-    update(cellId, code, executionCount) {
+    update(cellId, code, executionCount, { check = false } = {}) {
       const cell: ExecutedCell = { cellId, code, executionCount };
       executed.push(cell);
-      push({ kind: 'update', ...cell });
+      return ask<Diagnostic[]>({ kind: 'update', ...cell, check }, []);
     },
     reset() {
       executed = [];
@@ -213,10 +224,17 @@ export function createLanguageService(
   };
 }
 
+/**
+ * Every program of the type checker is garbage once the next is made. V8 lets a heap without a
+ * limit grow to four times what lives before it collects, one below 2 GB to less than twice.
+ */
+const HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
+
 /** From the sources, the thread first needs a loader that strips types; the build needs none. */
 function startThread(workerData: WorkerSetup): Worker {
   if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
+    const entry = new URL('./worker.js', import.meta.url);
+    return new Worker(entry, { workerData, execArgv: [], resourceLimits: HEAP });
   }
   const entry = new URL('./worker.ts', import.meta.url).href;
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
@@ -226,5 +244,5 @@ function startThread(workerData: WorkerSetup): Worker {
     register();
     return import(${JSON.stringify(entry)});
   });`;
-  return new Worker(bootstrap, { eval: true, workerData, execArgv: [] });
+  return new Worker(bootstrap, { eval: true, workerData, execArgv: [], resourceLimits: HEAP });
 }

@@ -23,6 +23,9 @@ export interface OpenCell {
 }
 
 const CURRENT = 'gibbs-cell';
+const CELL_MODULE = /(gibbs-cell-\d+)(?:\.d)?\.mts$/;
+/** Kept cells between two looks for those that nothing needs any more. */
+const SWEEP = 50;
 /** The module of the names that the kernel itself provides. */
 const PREDEFINED = 'gibbs-predefined';
 
@@ -42,6 +45,10 @@ export class LanguageSession {
   readonly #names = new Map<string, SessionBinding>();
   readonly #cells = new Map<string, ExecutedCell>();
   #open: OpenCell | undefined;
+  #version = 0;
+  /** Modules made so far. */
+  #modules = 0;
+  #nextSweep = SWEEP;
 
   constructor(cwd: string, cancellation: Cancellation) {
     this.project = loadProject(cwd);
@@ -51,7 +58,10 @@ export class LanguageSession {
     const keeping: ts.DocumentRegistry = {
       ...registry,
       releaseDocument() {},
-      releaseDocumentWithKey() {},
+      releaseDocumentWithKey(path: ts.Path, key, kind?: ts.ScriptKind, format?: ts.ResolutionMode) {
+        if (!CELL_MODULE.test(path)) return;
+        registry.releaseDocumentWithKey(path, key, kind ?? ts.ScriptKind.TS, format);
+      },
     };
     this.service = ts.createLanguageService(this.#host, keeping);
     this.reset();
@@ -61,6 +71,7 @@ export class LanguageSession {
   reset(): void {
     this.#names.clear();
     this.#cells.clear();
+    this.#nextSweep = SWEEP;
     this.#host.clear();
     this.#host.write('gibbs-tslab.d.mts', tslabDeclarations());
     this.#host.write(`${PREDEFINED}.d.mts`, predefinedDeclarations());
@@ -69,13 +80,14 @@ export class LanguageSession {
       const binding = { name, kind, form: 'fixed', exported: true } as const;
       this.#names.set(name, { ...binding, cell, module: PREDEFINED });
     }
+    this.#version++;
     this.#open = undefined;
     this.open('');
   }
 
   /** Makes `code` the document that questions are asked about. */
   open(code: string): OpenCell {
-    this.#host.refresh();
+    this.version();
     if (this.#open?.code === code) return this.#open;
     const source = parseCell(ts, code);
     const bindings = topLevelBindings(source);
@@ -85,8 +97,15 @@ export class LanguageSession {
     return this.#open;
   }
 
+  /** A number that changes with what the type checker may know of earlier cells and their files. */
+  version(): number {
+    if (this.#host.refresh()) this.#version++;
+    return this.#version;
+  }
+
   /** Keeps what `cell` declares for later cells. */
   record(cell: ExecutedCell): void {
+    this.#version++;
     const open = this.open(cell.code);
     if (open.bindings.size === 0) return;
     const declares = [...open.bindings.values()].some((b) => b.form !== 'import');
@@ -96,6 +115,31 @@ export class LanguageSession {
       this.#names.set(binding.name, { ...binding, cell, module });
     }
     this.#open = undefined;
+    if (this.#cells.size >= this.#nextSweep) this.#sweep();
+  }
+
+  /** Forgets the cells whose every name has been declared again since. */
+  #sweep(): void {
+    const needed = new Set<string>();
+    const need = (module: string): void => {
+      if (needed.has(module) || !this.#cells.has(module)) return;
+      needed.add(module);
+      for (const [, other] of this.#textOf(module).matchAll(/\.\/(gibbs-cell-\d+)\.mjs/g)) {
+        need(other);
+      }
+    };
+    for (const { module } of this.#names.values()) need(module);
+    for (const module of this.#cells.keys()) {
+      if (needed.has(module)) continue;
+      this.#cells.delete(module);
+      for (const file of filesOf(module)) this.#host.remove(file);
+    }
+    this.#nextSweep = 2 * needed.size + SWEEP;
+  }
+
+  #textOf(module: string): string {
+    const texts = filesOf(module).map((file) => this.#host.text(this.#host.path(file)));
+    return texts.find((text) => text !== undefined) ?? '';
   }
 
   /** The name as executed cells left it. */
@@ -110,12 +154,12 @@ export class LanguageSession {
 
   /** The executed cell kept as `path`, if it is one. */
   cellOf(path: string): ExecutedCell | undefined {
-    const stem = /(gibbs-cell-\d+)(?:\.d)?\.mts$/.exec(path)?.[1];
+    const stem = CELL_MODULE.exec(path)?.[1];
     return stem === undefined ? undefined : this.#cells.get(stem);
   }
 
   #keep(open: OpenCell, cell: ExecutedCell): string {
-    const module = `${CURRENT}-${this.#cells.size + 1}`;
+    const module = `${CURRENT}-${++this.#modules}`;
     const declarations = this.#declarations(open);
     if (declarations !== undefined) this.#host.write(`${module}.d.mts`, declarations);
     else this.#host.write(`${module}.mts`, this.#host.text(open.path) ?? '');
@@ -145,6 +189,11 @@ export class LanguageSession {
     }
     return text;
   }
+}
+
+/** What a module may lie in: its declarations, or its source. */
+function filesOf(module: string): string[] {
+  return [`${module}.d.mts`, `${module}.mts`];
 }
 
 /** The empty export makes a module of a cell that declares nothing. */

@@ -47,7 +47,7 @@ export interface ExecutedCell {
 export type Request =
   | { readonly kind: 'warm' }
   | { readonly kind: 'reset' }
-  | ({ readonly kind: 'update' } & ExecutedCell)
+  | ({ readonly kind: 'update'; readonly check?: boolean } & ExecutedCell)
   | { readonly kind: 'diagnostics'; readonly code: string }
   | { readonly kind: 'complete'; readonly code: string; readonly offset: number }
   | {

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import ts from 'typescript';
-import { complete } from './completions.ts';
 import { diagnose } from './diagnostics.ts';
 import type { Cancellation } from './host.ts';
 import { inspect } from './inspection.ts';
+import { MemberCompletions } from './member-completions.ts';
 import { LanguageSession } from './session.ts';
 import { CANCELLED, type Diagnostic, type Reply, type Request, type WorkerSetup } from './types.ts';
 
@@ -11,7 +11,16 @@ import { CANCELLED, type Diagnostic, type Reply, type Request, type WorkerSetup 
 function serve(port: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
   const cancellation: Cancellation = { cancelled: setup.cancelled, current: 0 };
   const session = new LanguageSession(setup.cwd, cancellation);
+  const members = new MemberCompletions(session);
   let problem = session.project.problem;
+
+  const diagnostics = (code: string): Diagnostic[] => {
+    const found = diagnose(session, session.open(code));
+    if (problem === undefined) return found;
+    const first = warning(problem);
+    problem = undefined;
+    return [first, ...found];
+  };
 
   const answer = (request: Request): unknown => {
     switch (request.kind) {
@@ -21,18 +30,17 @@ function serve(port: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
       case 'reset':
         session.reset();
         return undefined;
-      case 'update':
-        session.record(request);
-        return undefined;
-      case 'diagnostics': {
-        const found = diagnose(session, session.open(request.code));
-        if (problem === undefined) return found;
-        const first = warning(problem);
-        problem = undefined;
-        return [first, ...found];
+      case 'update': {
+        try {
+          return request.check === true ? diagnostics(request.code) : [];
+        } finally {
+          session.record(request);
+        }
       }
+      case 'diagnostics':
+        return diagnostics(request.code);
       case 'complete':
-        return complete(session, session.open(request.code), request.offset);
+        return members.complete(request.code, request.offset);
       case 'inspect':
         return inspect(session, session.open(request.code), request.offset, request.level);
     }

@@ -1,13 +1,14 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
-import { parseSync } from 'rolldown/utils';
 import { type Lowered, lowerTypeScript } from '../cell/lower.ts';
 import type { Mappings } from '../cell/source-position.ts';
-import { nearestPackage } from './package-exports.ts';
+import { stampOf } from './file-stamp.ts';
+import { formatOf } from './module-format.ts';
+import { dropChangedRequires, rememberRequires } from './require-cache.ts';
 import { type Resolved, Resolver } from './resolve.ts';
 import { TsConfigs } from './tsconfig.ts';
 
@@ -47,7 +48,7 @@ export class ModuleLoader {
   /** The namespace of `specifier` as imported by a notebook in `directory`. */
   async import(specifier: string, directory: string, from = directory): Promise<Namespace> {
     const resolved = this.#resolver.resolve(specifier, directory, from);
-    if (resolved.kind === 'file' && isReloadable(resolved.path)) this.#dropChanged();
+    if (resolved.kind === 'file' && formatOf(resolved.path) === 'source') this.#dropChanged();
     const module = await this.#linked(resolved);
     if (module instanceof vm.SourceTextModule || module.status !== 'evaluated') {
       await module.evaluate();
@@ -224,74 +225,6 @@ export class ModuleLoader {
       }
     }
     for (const path of changed) this.#local.delete(path);
-  }
-}
-
-function stampOf(path: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(path);
-    return `${mtimeMs}:${size}:${ino}`;
-  } catch {
-    return 'missing';
-  }
-}
-
-function isPackageFile(path: string): boolean {
-  return /[\\/]node_modules[\\/]/.test(path);
-}
-
-function isReloadable(path: string): boolean {
-  return formatOf(path) === 'source';
-}
-
-type Format = 'source' | 'json' | 'require' | 'package' | 'native';
-
-function formatOf(path: string): Format {
-  switch (extname(path)) {
-    case '.ts':
-    case '.tsx':
-    case '.mts':
-    case '.cts':
-    case '.jsx':
-      return 'source';
-    case '.json':
-      return 'json';
-    case '.node':
-    case '.cjs':
-      return isPackageFile(path) && extname(path) === '.cjs' ? 'package' : 'require';
-    case '.mjs':
-      return isPackageFile(path) ? 'native' : 'source';
-    default:
-      if (isPackageFile(path)) {
-        return nearestPackage(dirname(path))?.json.type === 'module' ? 'native' : 'package';
-      }
-      return isEsModule(path) ? 'source' : 'require';
-  }
-}
-
-/** As Node decides: by the `type` of the package, without one by the syntax. */
-function isEsModule(path: string): boolean {
-  const type = nearestPackage(dirname(path))?.json.type;
-  if (type !== undefined) return type === 'module';
-  const code = readFileSync(path, 'utf8');
-  return parseSync(path, code, { lang: 'js', sourceType: 'unambiguous' }).module.hasModuleSyntax;
-}
-
-const required = new Map<string, string>();
-
-/** Lets `require` read local files again when one of them has changed. */
-export function dropChangedRequires(require: NodeJS.Require): void {
-  const changed = [...required].some(([path, stamp]) => stampOf(path) !== stamp);
-  if (!changed) return;
-  for (const path of required.keys()) {
-    if (extname(path) !== '.node') delete require.cache[path];
-  }
-  required.clear();
-}
-
-export function rememberRequires(require: NodeJS.Require): void {
-  for (const path of Object.keys(require.cache)) {
-    if (!isPackageFile(path) && !required.has(path)) required.set(path, stampOf(path));
   }
 }
 

@@ -20,7 +20,7 @@ export class CellChecks {
   set language(service: LanguageService) {
     this.#language = service;
     this.#started();
-    for (const cell of this.#untold.splice(0)) service.update(...cell);
+    for (const cell of this.#untold.splice(0)) void service.update(...cell);
   }
 
   mode(code: string): TypesMode {
@@ -46,12 +46,10 @@ export class CellChecks {
       this.#untold.push([id, code, count]);
       return;
     }
-    if (warn !== undefined) {
-      void service.diagnostics(code).then((found) => {
-        if (found.length > 0) warn(diagnosticsText(`Cell [${count}]`, found));
-      });
-    }
-    service.update(id, code, count);
+    const checked = service.update(id, code, count, { check: warn !== undefined });
+    void checked.then((found) => {
+      if (found.length > 0) warn?.(diagnosticsText(`Cell [${count}]`, found));
+    });
   }
 
   /** The values of all cells are gone. */

@@ -1,5 +1,6 @@
 import type { FromUser } from '../user/wire.ts';
-import type { Executor, KernelIo } from './executor.ts';
+import type { Executor } from './executor.ts';
+import type { KernelIo } from './kernel-io.ts';
 import type { Content, Message } from './message.ts';
 import type { UserProcess } from './user-process.ts';
 
@@ -39,7 +40,7 @@ export class CommBridge {
       at += length;
       return rest.subarray(at - length, at);
     });
-    const parent = this.#executor.parent(frame.c);
+    const parent = this.#executor.origin(frame.c);
     this.#io.publish(frame.kind, frame.content, parent, { metadata: frame.metadata, buffers });
   }
 

@@ -1,23 +1,12 @@
 import type { ErrorContent, FromUser } from '../user/wire.ts';
 import { CellChecks } from './cell-checks.ts';
 import type { History } from './history.ts';
+import type { KernelIo } from './kernel-io.ts';
+import { LivingVariables } from './living-variables.ts';
 import type { Content, Message } from './message.ts';
+import { type Origin, type OutputFrame, Outputs } from './outputs.ts';
 import type { Channel } from './sockets.ts';
-import { TextBatcher } from './text-batcher.ts';
 import type { UserProcess } from './user-process.ts';
-
-/** What the kernel lends to its parts. */
-export interface KernelIo {
-  publish(
-    type: string,
-    content: Content,
-    parent: Message | undefined,
-    extra?: { metadata?: Content; buffers?: readonly Uint8Array[] },
-  ): void;
-  reply(channel: Channel, type: string, request: Message, content: Content): void;
-  /** Sends an input request to the client that runs the cell. */
-  ask(request: Message, content: Content): void;
-}
 
 interface Queued {
   readonly message: Message;
@@ -36,22 +25,24 @@ interface Request {
   readonly count: number;
   readonly content: Content;
   readonly silent: boolean;
-  /** Publishes that the cell runs: as soon as it does, for that must not hold it up. */
+  /** Publishes that the cell runs; once. */
   readonly announce: () => void;
+  /** Has its types checked and later cells know its names; once. */
+  readonly tell: () => void;
 }
 
 interface Current {
   readonly cell: number;
-  /** Characters of raw output, which is bounded like other text. */
-  raw: number;
+  readonly announce: () => void;
   readonly onResult: (text: string) => void;
   readonly resolve: (outcome: Outcome) => void;
 }
 
-const RAW_LIMIT = Number(process.env['GIBBS_KERNEL_OUTPUT_LIMIT']) || 32 * 2 ** 20;
-const PARENTS = 2000;
-/** Variables named when they are lost. */
-const LISTED = 40;
+/**
+ * Time from the start of a cell until it is said that it runs, ms: of one that ends sooner, all is
+ * said at once, which wakes every thread on the way to the front end once.
+ */
+const ANNOUNCE = 2;
 const OK: Outcome = { expressions: {} };
 
 /** Runs cells one after the other and publishes what they produce. */
@@ -60,12 +51,10 @@ export class Executor {
   readonly #history: History;
   readonly #user: () => UserProcess;
   readonly #queue: Queued[] = [];
-  /** The requests of the latest cells: output that comes late is theirs. */
-  readonly #parents = new Map<number, Message>();
-  readonly #names = new Set<string>();
+  readonly #outputs: Outputs;
+  readonly #variables = new LivingVariables();
   /** Questions to the user that wait for a reply; front ends answer in order. */
   #asked: number[] = [];
-  readonly #text: TextBatcher;
   #cells = 0;
   #count = 0;
   #current: Current | undefined;
@@ -77,15 +66,12 @@ export class Executor {
     this.#io = io;
     this.#history = history;
     this.#user = user;
-    this.#text = new TextBatcher(({ cell, stream, text }) => {
-      const name = stream === 1 ? 'stdout' : 'stderr';
-      this.#io.publish('stream', { name, text }, this.parent(cell));
-    });
+    this.#outputs = new Outputs(io);
   }
 
   /** The request that started `cell`, or the latest. */
-  parent(cell: number): Message | undefined {
-    return this.#parents.get(cell) ?? this.#parents.get(this.#cells);
+  origin(cell: number): Origin | undefined {
+    return this.#outputs.origin(cell);
   }
 
   /** True while a cell runs. */
@@ -100,7 +86,8 @@ export class Executor {
 
   interrupt(): void {
     this.#interrupted = true;
-    this.#user().send({ t: 'interrupt' });
+    const cell = this.#current?.cell;
+    if (cell !== undefined) this.#user().send({ t: 'interrupt', cell });
   }
 
   /** What the user entered. */
@@ -109,8 +96,10 @@ export class Executor {
     if (id !== undefined) this.#user().send({ t: 'input', id, value });
   }
 
+  /** What comes next must come after the text so far. */
   flushText(): void {
-    this.#text.flush();
+    this.#current?.announce();
+    this.#outputs.flush();
   }
 
   async #drain(): Promise<void> {
@@ -147,16 +136,23 @@ export class Executor {
     const silent = content['silent'] === true;
     const stored = !silent && content['store_history'] !== false;
     const cell = ++this.#cells;
-    this.#parents.set(cell, message);
-    this.#parents.delete(cell - PARENTS);
+    this.#outputs.open(cell, message);
     const count = stored ? ++this.#count : this.#count + (silent ? 0 : 1);
     this.#interrupted = false;
-    const announce = () => {
+    const announce = once(() => {
       this.#io.publish('status', { execution_state: 'busy' }, message);
       if (!silent) this.#io.publish('execute_input', { code, execution_count: count }, message);
-    };
-    const { outcome, result } = await this.#run({ cell, code, count, content, silent, announce });
-    this.#text.flush();
+    });
+    const tell = once(() => {
+      if (silent) return;
+      const warns = this.checks.mode(code) === 'warn';
+      const warn = (text: string) => this.#outputs.notice(text, cell);
+      this.checks.ran(code, count, warns ? warn : undefined);
+    });
+    const request = { cell, code, count, content, silent, announce, tell };
+    const { outcome, result, ran } = await this.#run(request);
+    announce();
+    this.#outputs.flush();
     const { error } = outcome;
     if (error !== undefined && !silent) this.#io.publish('error', { ...error }, message);
     const reply: Content =
@@ -172,27 +168,41 @@ export class Executor {
     const aborted = stops ? await this.#aborted() : [];
     this.#io.reply(channel, 'execute_reply', message, reply);
     this.#io.publish('status', { execution_state: 'idle' }, message);
+    if (ran) tell();
     if (stored && code.trim() !== '') this.#history.add(count, code, result);
     return aborted;
   }
 
-  async #run(request: Request): Promise<{ outcome: Outcome; result?: string }> {
-    const { cell, code, count, content, silent, announce } = request;
+  async #run(request: Request): Promise<{ outcome: Outcome; result?: string; ran?: true }> {
+    const { cell, code, count, content, silent, announce, tell } = request;
     const expressions = userExpressions(content);
-    const mode = silent ? 'off' : this.checks.mode(code);
-    const empty = code.trim() === '' && Object.keys(expressions).length === 0;
-    const startsAtOnce = mode !== 'block' && !empty && this.#user().started;
-    if (!startsAtOnce) announce();
-    if (mode === 'block') {
+    const isEmpty = code.trim() === '' && Object.keys(expressions).length === 0;
+    if (!silent && this.checks.mode(code) === 'block') {
+      announce();
       const error = await this.checks.blocking(code, count);
       if (error !== undefined) return { outcome: { error, expressions: {} } };
     }
-    if (empty) return { outcome: OK };
+    if (isEmpty) return { outcome: OK };
     // The process may be replaced by a fresh one meanwhile.
-    while (!this.#user().started) await this.#user().ready;
+    while (!this.#user().started) {
+      announce();
+      await this.#user().ready;
+    }
     let result: string | undefined;
     const outcome = await new Promise<Outcome>((resolve) => {
-      this.#current = { cell, raw: 0, resolve, onResult: (text) => (result = text) };
+      const timer = setTimeout(() => {
+        announce();
+        tell();
+      }, ANNOUNCE);
+      this.#current = {
+        cell,
+        announce,
+        onResult: (text) => (result = text),
+        resolve: (ended) => {
+          clearTimeout(timer);
+          resolve(ended);
+        },
+      };
       this.#user().send({
         t: 'execute',
         cell,
@@ -203,68 +213,39 @@ export class Executor {
         userExpressions: expressions,
       });
       // Stop pressed before the cell had begun.
-      if (this.#interrupted) this.#user().send({ t: 'interrupt' });
-      // The cell has begun to run while the rest of this is done.
-      if (startsAtOnce) announce();
-      if (!silent) this.checks.ran(code, count, mode === 'warn' ? this.#warn(cell) : undefined);
+      if (this.#interrupted) this.#user().send({ t: 'interrupt', cell });
     });
-    return { outcome, ...(result !== undefined && { result }) };
-  }
-
-  #warn(cell: number): (text: string) => void {
-    return (text) => {
-      this.#text.flush();
-      this.#io.publish('stream', { name: 'stderr', text }, this.parent(cell));
-    };
+    return { outcome, ran: true, ...(result !== undefined && { result }) };
   }
 
   /** What a cell produced. */
-  frame(frame: FromUser): void {
-    if (frame.t === 'text') {
-      this.#text.push({ cell: frame.c, stream: frame.s, text: frame.x });
-      return;
-    }
-    this.#text.flush();
+  frame(frame: OutputFrame | Extract<FromUser, { t: 'input' | 'done' }>): void {
+    this.#current?.announce();
     switch (frame.t) {
-      case 'display': {
-        const type = frame.update ? 'update_display_data' : 'display_data';
-        const transient = frame.id === undefined ? {} : { display_id: frame.id };
-        const content = { data: frame.data, metadata: frame.metadata, transient };
-        this.#io.publish(type, content, this.parent(frame.c));
+      case 'input': {
+        this.#outputs.flush();
+        const origin = this.origin(frame.c);
+        const { id, prompt, password } = frame;
+        this.#asked.push(id);
+        if (origin !== undefined) this.#io.ask(origin, { prompt, password });
         return;
       }
-      case 'clear':
-        this.#io.publish('clear_output', { wait: frame.wait }, this.parent(frame.c));
+      case 'done':
+        this.#done(frame);
         return;
       case 'result': {
         const text = frame.data['text/plain'];
         if (this.#current?.cell === frame.c && typeof text === 'string') {
           this.#current.onResult(text);
         }
-        const content = {
-          data: frame.data,
-          metadata: frame.metadata,
-          execution_count: this.#count,
-        };
-        this.#io.publish('execute_result', content, this.parent(frame.c));
-        return;
       }
-      case 'input': {
-        const request = this.parent(frame.c);
-        const { id, prompt, password } = frame;
-        this.#asked.push(id);
-        if (request !== undefined) this.#io.ask(request, { prompt, password });
-        return;
-      }
-      case 'done':
-        void this.#done(frame);
-        return;
     }
+    this.#outputs.frame(frame, this.#count);
   }
 
-  async #done(frame: Extract<FromUser, { t: 'done' }>): Promise<void> {
-    await this.#user().flushed(frame.c);
-    for (const name of frame.names) this.#names.add(name);
+  #done(frame: Extract<FromUser, { t: 'done' }>): void {
+    this.#user().flushRaw();
+    this.#variables.add(frame.names);
     const current = this.#current;
     if (current?.cell !== frame.c) return;
     this.#current = undefined;
@@ -275,31 +256,22 @@ export class Executor {
 
   /** Output of native code and child processes: of the cell that runs, or ran last. */
   raw(stream: 1 | 2, text: string): void {
-    const current = this.#current;
-    if (current !== undefined) {
-      if (current.raw > RAW_LIMIT) return;
-      current.raw += text.length;
-    }
-    this.#text.push({ cell: current?.cell ?? this.#cells, stream, text });
-    if (current !== undefined && current.raw > RAW_LIMIT) {
-      const notice = '\n[output truncated: a child process of this cell wrote more than is kept]\n';
-      this.#text.push({ cell: current.cell, stream: 2, text: notice });
-    }
+    this.#current?.announce();
+    this.#outputs.raw(stream, text, this.busy);
   }
 
   /** The user process ended; a new one is starting. */
   died(reason: string): void {
-    this.#text.flush();
+    this.#outputs.flush();
     this.#asked = [];
     this.checks.reset();
-    const lost = lostText([...this.#names]);
-    this.#names.clear();
+    const lost = this.#variables.lose();
     const evalue =
       `the process that runs your code ended (${reason}). ${lost} ` +
       'A fresh process is ready: run the cells that you need again.';
     const current = this.#current;
     if (current === undefined) {
-      this.#io.publish('stream', { name: 'stderr', text: `${evalue}\n` }, this.parent(this.#cells));
+      this.#outputs.notice(`${evalue}\n`);
       return;
     }
     this.#current = undefined;
@@ -311,15 +283,18 @@ export class Executor {
   }
 }
 
+/** `action`, the first time only. */
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
+}
+
 function userExpressions(content: Content): Record<string, string> {
   const expressions = content['user_expressions'];
   if (typeof expressions !== 'object' || expressions === null) return {};
   return Object.fromEntries(Object.entries(expressions).map(([k, v]) => [k, String(v)]));
-}
-
-function lostText(names: readonly string[]): string {
-  if (names.length === 0) return 'No variables were lost.';
-  const shown = names.slice(0, LISTED).join(', ');
-  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-  return `Lost: ${names.length === 1 ? 'the variable' : 'the variables'} ${shown}${more}.`;
 }

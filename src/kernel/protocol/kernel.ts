@@ -5,6 +5,7 @@ import { CommBridge } from './comm-bridge.ts';
 import type { ConnectionInfo } from './connection.ts';
 import { Executor } from './executor.ts';
 import { History, historyPath } from './history.ts';
+import type { KernelIo } from './kernel-io.ts';
 import { LANGUAGE_INFO } from './language.ts';
 import { type Content, type Message, MessageFactory, PROTOCOL_VERSION, Signer } from './message.ts';
 import { Questions } from './questions.ts';
@@ -43,12 +44,10 @@ export class Kernel {
       onSubscribe: (topic) => this.#welcome(topic),
     });
     this.#user = this.#startUser(child);
-    const io = {
-      publish: (type: string, content: Content, parent: Message | undefined, extra = {}) =>
-        this.#publish(type, content, parent, extra),
-      reply: (channel: Channel, type: string, request: Message, content: Content) =>
-        this.#reply(channel, type, request, content),
-      ask: (request: Message, content: Content) => this.#ask(request, content),
+    const io: KernelIo = {
+      publish: (...message) => this.#publish(...message),
+      reply: (...message) => this.#reply(...message),
+      ask: (...question) => this.#ask(...question),
     };
     this.#executor = new Executor(io, this.#history, () => this.#user);
     this.#questions = new Questions(() => this.#user, this.#executor.checks);
@@ -120,7 +119,7 @@ export class Kernel {
       this.#executor.flushText();
       this.#comms.frame(frame, rest);
     } else if (frame.t === 'completions') this.#questions.completions(frame);
-    else this.#executor.frame(frame);
+    else if (frame.t !== 'ready') this.#executor.frame(frame);
   }
 
   async #receive(channel: Channel, message: Message): Promise<void> {
@@ -189,14 +188,14 @@ export class Kernel {
   #publish(
     type: string,
     content: Content,
-    parent: Message | undefined,
+    parent: Pick<Message, 'header'> | undefined,
     extra: { metadata?: Content; buffers?: readonly Uint8Array[] } = {},
   ): void {
     const message = this.#factory.create(type, content, { parent: parent?.header, ...extra });
     this.#sockets.publish(`kernel.${this.#factory.session}.${type}`, message);
   }
 
-  #ask(request: Message, content: Content): void {
+  #ask(request: Pick<Message, 'header' | 'idents'>, content: Content): void {
     const options = { parent: request.header, idents: request.idents };
     this.#sockets.send('stdin', this.#factory.create('input_request', content, options));
   }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
-import { FrameReader, type FromUser, type ToUser } from '../user/wire.ts';
+import { FrameReader } from '../user/frames.ts';
+import type { FromUser, ToUser } from '../user/wire.ts';
+import { paced } from './paced.ts';
+import { RawOutput } from './raw-output.ts';
 
 export interface UserProcessHandlers {
   onFrame(message: FromUser, buffers: Buffer): void;
@@ -10,68 +12,6 @@ export interface UserProcessHandlers {
   onRaw(stream: 1 | 2, text: string): void;
   /** The process is gone without having been asked. */
   onDeath(reason: string): void;
-}
-
-/** Splits the raw output at the markers by which a cell says that it ended. */
-class RawStream {
-  readonly #stream: 1 | 2;
-  readonly #handlers: UserProcessHandlers;
-  readonly #decoder = new StringDecoder('utf8');
-  readonly #waiting = new Map<number, () => void>();
-  #latest = 0;
-  #held = '';
-
-  constructor(stream: 1 | 2, source: Readable, handlers: UserProcessHandlers) {
-    this.#stream = stream;
-    this.#handlers = handlers;
-    source.on('data', (chunk: Buffer) => this.#push(this.#decoder.write(chunk)));
-    source.on('error', () => undefined);
-  }
-
-  /** Resolves when everything written before the end of `cell` has been handed on. */
-  flushed(cell: number): Promise<void> {
-    if (this.#latest >= cell) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.set(cell, resolve);
-      // The user's code may have closed the stream.
-      setTimeout(resolve, 250).unref();
-    });
-  }
-
-  #push(text: string): void {
-    let rest = this.#held + text;
-    this.#held = '';
-    for (;;) {
-      const start = rest.indexOf('\u0000');
-      if (start < 0) break;
-      const end = rest.indexOf('\u0000', start + 1);
-      if (end < 0) {
-        // Perhaps half a marker.
-        if (rest.length - start < 32) {
-          this.#held = rest.slice(start);
-          rest = rest.slice(0, start);
-        }
-        break;
-      }
-      const cell = Number(/^gibbs:(\d+)$/.exec(rest.slice(start + 1, end))?.[1] ?? Number.NaN);
-      if (Number.isNaN(cell)) {
-        this.#emit(rest.slice(0, end));
-        rest = rest.slice(end);
-        if (rest === '\u0000') break;
-        continue;
-      }
-      this.#emit(rest.slice(0, start));
-      rest = rest.slice(end + 1);
-      this.#latest = Math.max(this.#latest, cell);
-      this.#waiting.get(cell)?.();
-      this.#waiting.delete(cell);
-    }
-    this.#emit(rest);
-  }
-
-  #emit(text: string): void {
-    if (text !== '') this.#handlers.onRaw(this.#stream, text);
-  }
 }
 
 /** Starts a process for the user's code in the working folder. */
@@ -82,6 +22,8 @@ export function spawnUser(): ChildProcess {
     // Local files are modules of our own, so that they can be read again.
     '--experimental-vm-modules',
     '--expose-internals',
+    // It would keep every cell that ever ran, compiled.
+    '--no-compilation-cache',
     '--disable-warning=ExperimentalWarning',
   ];
   return spawn(process.execPath, [...process.execArgv, ...flags, host], {
@@ -95,7 +37,7 @@ export function spawnUser(): ChildProcess {
 /** The process in which the user's code runs. */
 export class UserProcess {
   readonly #child: ChildProcess;
-  readonly #raw: readonly [RawStream, RawStream];
+  readonly #raw: readonly RawOutput[];
   readonly #ready: Promise<void>;
   #started = false;
   #closing = false;
@@ -104,7 +46,10 @@ export class UserProcess {
   constructor(child: ChildProcess, handlers: UserProcessHandlers) {
     this.#child = child;
     const [, stdout, stderr, frames] = this.#child.stdio as Readable[];
-    this.#raw = [new RawStream(1, stdout, handlers), new RawStream(2, stderr, handlers)];
+    this.#raw = [
+      new RawOutput(stdout, (text) => handlers.onRaw(1, text)),
+      new RawOutput(stderr, (text) => handlers.onRaw(2, text)),
+    ];
     let ready: () => void = () => undefined;
     this.#ready = new Promise((resolve) => {
       ready = resolve;
@@ -115,13 +60,7 @@ export class UserProcess {
         ready();
       } else handlers.onFrame(message, rest);
     });
-    frames.on('data', (chunk: Buffer) => {
-      reader.push(chunk);
-      // One chunk a turn: a flood of output must not hold up control and heartbeat.
-      frames.pause();
-      setImmediate(() => frames.resume());
-    });
-    frames.on('error', () => undefined);
+    paced(frames, (chunk) => reader.push(chunk));
     this.#child.on('message', (message: { t: string; why: string }) => {
       if (message.t === 'died') this.#why = message.why;
     });
@@ -154,9 +93,9 @@ export class UserProcess {
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
-  /** Resolves when the raw output of `cell` has been handed on. */
-  async flushed(cell: number): Promise<void> {
-    await Promise.all(this.#raw.map((raw) => raw.flushed(cell)));
+  /** Hands on the raw output that has been written so far. */
+  flushRaw(): void {
+    for (const raw of this.#raw) raw.drain();
   }
 
   /** Ends the process at once. */

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { currentCell } from './context.ts';
-import { encodeFrame, FRAME_FD, type FromUser, WORDS } from './wire.ts';
+import { encodeFrame } from './frames.ts';
+import { FRAME_FD, type FromUser, WORDS } from './wire.ts';
 
 /** Characters of text that one cell may write; what is more is counted and dropped. */
 export const OUTPUT_LIMIT = Number(process.env['GIBBS_KERNEL_OUTPUT_LIMIT']) || 32 * 2 ** 20;
@@ -18,6 +19,11 @@ export class Channel {
 
   send(message: FromUser, buffers?: readonly Uint8Array[]): void {
     this.#write(encodeFrame(message, buffers));
+  }
+
+  /** Messages that belong together, in one write: the other side wakes once. */
+  sendAll(messages: readonly FromUser[]): void {
+    this.#write(Buffer.concat(messages.map((message) => encodeFrame(message))));
   }
 
   /** Text on stdout (1) or stderr (2), on behalf of the cell that started the caller. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Scope } from '../cell/box.ts';
-import { MARK } from '../cell/rewrite.ts';
+import { MARK } from '../cell/notebook-names.ts';
 
 /** A name, and what it stands for, as completion menus show it; `global` for names of Node. */
 export interface RuntimeMatch {

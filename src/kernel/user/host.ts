@@ -58,7 +58,7 @@ worker.on('exit', (code) => {
 });
 
 process.on('message', (message: ToUser) => {
-  if (message.t === 'interrupt') void stopper.stop();
+  if (message.t === 'interrupt') void stopper.stop(message.cell);
   else if (message.t === 'input') answer(message);
   else worker.postMessage(message);
 });

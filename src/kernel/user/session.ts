@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,17 +8,20 @@ import { compileCell } from '../cell/compile.ts';
 import { babelHelpers } from '../cell/helpers.ts';
 import { DisplayHandle } from '../display/display.ts';
 import { render } from '../display/render.ts';
-import { dropChangedRequires, type ModuleLoader, rememberRequires } from '../modules/loader.ts';
+import type { ModuleLoader } from '../modules/loader.ts';
+import { dropChangedRequires, rememberRequires } from '../modules/require-cache.ts';
 import { type Channel, OUTPUT_LIMIT } from './channel.ts';
 import { type CellContext, runInCell } from './context.ts';
 import type { StackTraces } from './stack.ts';
 import { lowerWithTypeScript } from './typescript-compiler.ts';
-import { type ErrorContent, type ExecuteRequest, flushMarker, type Json, WORDS } from './wire.ts';
+import { type ErrorContent, type ExecuteRequest, type FromUser, type Json, WORDS } from './wire.ts';
 
 interface Running {
   readonly request: ExecuteRequest;
   readonly context: CellContext;
   readonly declared: Set<string>;
+  /** What is to be said when the cell ends. */
+  readonly last: FromUser[];
   /** Ends the wait for the cell. */
   readonly give: (error: Error) => void;
 }
@@ -66,7 +68,7 @@ export class Session {
     });
     given.catch(() => undefined);
     const declared = new Set<string>();
-    const running = { request, context, declared, give };
+    const running: Running = { request, context, declared, last: [], give };
     this.#running = running;
     Atomics.store(this.#parts.words, WORDS.running, request.cell);
     let error: ErrorContent | undefined;
@@ -76,8 +78,11 @@ export class Session {
       const name = request.silent ? HIDDEN : `Cell [${request.count}]`;
       const work = runInCell(context, () => this.#work(request, name, declared));
       work.catch(() => undefined);
-      await Promise.race([work, given]);
-      for (const [key, code] of Object.entries(request.userExpressions)) {
+      const result = await Promise.race([work, given]);
+      if (result !== undefined) running.last.push(result);
+      const asked = Object.entries(request.userExpressions);
+      if (asked.length > 0) this.#parts.channel.sendAll(running.last.splice(0));
+      for (const [key, code] of asked) {
         const evaluated = runInCell(context, () => this.#expression(code));
         expressions[key] = await Promise.race([evaluated, given]);
       }
@@ -102,12 +107,17 @@ export class Session {
     }
   }
 
-  async #work(request: ExecuteRequest, name: string, declared: Set<string>): Promise<void> {
+  /** Runs the code of the cell; the message of its result, if it has one. */
+  async #work(
+    request: ExecuteRequest,
+    name: string,
+    declared: Set<string>,
+  ): Promise<FromUser | undefined> {
     const value = await this.#evaluate(request.code, name, declared);
     // A display shows itself; its handle is no result.
-    if (value === undefined || value instanceof DisplayHandle || request.silent) return;
+    if (value === undefined || value instanceof DisplayHandle || request.silent) return undefined;
     const data = await render(value);
-    this.#parts.channel.send({ t: 'result', c: request.cell, data, metadata: {} });
+    return { t: 'result', c: request.cell, data, metadata: {} };
   }
 
   async #expression(code: string): Promise<Json> {
@@ -175,24 +185,17 @@ export class Session {
     if (this.#running !== running) return;
     this.#running = undefined;
     const { words, channel } = this.#parts;
-    const { context, request } = running;
+    const { context, request, last } = running;
+    Atomics.store(words, WORDS.ended, request.cell);
     Atomics.store(words, WORDS.running, 0);
     if (interrupted) context.cancelled = true;
     if (context.dropped > 0) {
       const mb = (context.dropped / 2 ** 20).toFixed(1);
       const limit = (OUTPUT_LIMIT / 2 ** 20).toFixed(0);
       const x = `\n[output truncated: ${mb} MB more than the ${limit} MB that a cell may print]\n`;
-      channel.send({ t: 'text', c: request.cell, s: 2, x });
+      last.push({ t: 'text', c: request.cell, s: 2, x });
     }
-    const marker = flushMarker(request.cell);
-    for (const fd of [1, 2]) {
-      try {
-        writeSync(fd, marker);
-      } catch {
-        // Closed by the user's code: then nothing can be waiting in it.
-      }
-    }
-    channel.send({
+    last.push({
       t: 'done',
       c: request.cell,
       ...(error !== undefined && { error }),
@@ -200,6 +203,7 @@ export class Session {
       expressions,
       names: [...running.declared].filter((name) => this.scope.boxes.get(name)?.initialised),
     });
+    channel.sendAll(last);
   }
 
   /** `require` and its relatives, as in a CommonJS file next to the notebook. */

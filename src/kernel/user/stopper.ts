@@ -87,15 +87,21 @@ export class Stopper {
     }
   }
 
-  /** Stops the running cell. A second call while one is under way does not wait for native code. */
-  async stop(): Promise<void> {
+  /** Stops `cell`. A second call while one is under way does not wait for native code. */
+  async stop(cell: number): Promise<void> {
     if (this.#stopping) {
       this.#forced = true;
       return;
     }
-    const cell = Atomics.load(this.#words, WORDS.running);
-    if (cell === 0) return;
     this.#stopping = true;
+    // The thread may not have taken it up yet.
+    while (!this.#runs(cell)) {
+      if (Atomics.load(this.#words, WORDS.ended) >= cell) {
+        this.#stopping = false;
+        return;
+      }
+      await sleep(1);
+    }
     this.#forced = false;
     this.#stuck = undefined;
     this.#deaf = 0;

@@ -21,7 +21,8 @@ export interface ExecuteRequest {
 
 export type ToUser =
   | ExecuteRequest
-  | { readonly t: 'interrupt' }
+  /** Stops `cell`, which may not have begun. */
+  | { readonly t: 'interrupt'; readonly cell: number }
   | { readonly t: 'complete'; readonly id: number; readonly code: string; readonly offset: number }
   | {
       readonly t: 'comm';
@@ -101,13 +102,10 @@ export const WORDS = {
   input: 5,
   /** The question that the thread waits for synchronously. */
   question: 6,
+  /** The last cell that ended. */
+  ended: 7,
 } as const;
 export const WORD_COUNT = 8;
-
-/** Written on file descriptors 1 and 2 when a cell ends: what lies before it belongs to the cell. */
-export function flushMarker(cell: number): string {
-  return `\u0000gibbs:${cell}\u0000`;
-}
 
 /** Bytes of the reply to an input request that fit in shared memory. */
 export const INPUT_BYTES = 1 << 20;
@@ -127,57 +125,3 @@ export type ToWorker =
 
 /** From the thread that runs cells to the main thread. */
 export type FromWorker = { readonly t: 'ready' } | { readonly t: 'chdir'; readonly path: string };
-
-/** One frame: u32 length of all that follows, u32 length of the JSON, the JSON, the buffers. */
-export function encodeFrame(message: FromUser, buffers: readonly Uint8Array[] = []): Buffer {
-  const json = JSON.stringify(message);
-  const length = Buffer.byteLength(json);
-  const extra = buffers.reduce((n, b) => n + b.byteLength, 0);
-  const frame = Buffer.allocUnsafe(8 + length + extra);
-  frame.writeUInt32LE(4 + length + extra, 0);
-  frame.writeUInt32LE(length, 4);
-  frame.write(json, 8);
-  let at = 8 + length;
-  for (const buffer of buffers) {
-    frame.set(buffer, at);
-    at += buffer.byteLength;
-  }
-  return frame;
-}
-
-/** Cuts a byte stream into frames. */
-export class FrameReader {
-  readonly #onFrame: (message: FromUser, rest: Buffer) => void;
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  constructor(onFrame: (message: FromUser, rest: Buffer) => void) {
-    this.#onFrame = onFrame;
-  }
-
-  push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size < 4) return;
-    // Joined only when the first frame is complete: a long one is not copied per chunk.
-    if (this.#chunks[0].length < 4) this.#join();
-    if (this.#size < 4 + this.#chunks[0].readUInt32LE(0)) return;
-    this.#join();
-    const all = this.#chunks[0];
-    let at = 0;
-    while (all.length - at >= 4) {
-      const end = at + 4 + all.readUInt32LE(at);
-      if (end > all.length) break;
-      const jsonEnd = at + 8 + all.readUInt32LE(at + 4);
-      const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
-      this.#onFrame(message, all.subarray(jsonEnd, end));
-      at = end;
-    }
-    this.#chunks = at < all.length ? [all.subarray(at)] : [];
-    this.#size = all.length - at;
-  }
-
-  #join(): void {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-  }
-}

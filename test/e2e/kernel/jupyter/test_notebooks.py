@@ -53,10 +53,10 @@ class NotebookTests(unittest.TestCase):
         young, old = self.kernel(), self.kernel()
         old("require('v8').setFlagsFromString('--expose-gc');"
             "(globalThis as any).collect = require('vm').runInNewContext('gc');")
-        # The first hundreds of cells cost more (about a tenth over 500), as V8 compiles the kernel
-        # itself; from there on, growth is what the cells leave behind.
+        # In the first hundred cells V8 compiles the kernel itself; from there on, growth is what the
+        # cells leave behind.
         for run in (young, old):
-            cells(run, 600)
+            cells(run, 100)
         heap = memory(old)
         cells(old, 500)
         grown = memory(old)

@@ -1,0 +1,84 @@
+import type { FromUser } from './wire.ts';
+
+/** In place of the length of the JSON: no JSON but text, which comes in floods. */
+const TEXT = 0xffff_ffff;
+const TEXT_HEAD = 13;
+const EMPTY = Buffer.alloc(0);
+
+/** One frame: u32 length of all that follows, u32 length of the JSON, the JSON, the buffers. */
+export function encodeFrame(message: FromUser, buffers: readonly Uint8Array[] = []): Buffer {
+  if (message.t === 'text') return encodeText(message.c, message.s, message.x);
+  const json = JSON.stringify(message);
+  const length = Buffer.byteLength(json);
+  const extra = buffers.reduce((n, b) => n + b.byteLength, 0);
+  const frame = Buffer.allocUnsafe(8 + length + extra);
+  frame.writeUInt32LE(4 + length + extra, 0);
+  frame.writeUInt32LE(length, 4);
+  frame.write(json, 8);
+  let at = 8 + length;
+  for (const buffer of buffers) {
+    frame.set(buffer, at);
+    at += buffer.byteLength;
+  }
+  return frame;
+}
+
+/** u32 length of all that follows, the mark, u32 cell, u8 stream, the text. */
+function encodeText(cell: number, stream: 1 | 2, text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(TEXT_HEAD + length);
+  frame.writeUInt32LE(TEXT_HEAD - 4 + length, 0);
+  frame.writeUInt32LE(TEXT, 4);
+  frame.writeUInt32LE(cell, 8);
+  frame.writeUInt8(stream, 12);
+  frame.write(text, TEXT_HEAD);
+  return frame;
+}
+
+/** Cuts a byte stream into frames. */
+export class FrameReader {
+  readonly #onFrame: (message: FromUser, rest: Buffer) => void;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(onFrame: (message: FromUser, rest: Buffer) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < 4) return;
+    // Joined only when the first frame is complete: a long one is not copied per chunk.
+    if (this.#chunks[0].length < 4) this.#join();
+    if (this.#size < 4 + this.#chunks[0].readUInt32LE(0)) return;
+    this.#join();
+    const all = this.#chunks[0];
+    let at = 0;
+    while (all.length - at >= 4) {
+      const end = at + 4 + all.readUInt32LE(at);
+      if (end > all.length) break;
+      this.#read(all, at, end);
+      at = end;
+    }
+    this.#chunks = at < all.length ? [all.subarray(at)] : [];
+    this.#size = all.length - at;
+  }
+
+  #read(all: Buffer, at: number, end: number): void {
+    const length = all.readUInt32LE(at + 4);
+    if (length === TEXT) {
+      const s = all.readUInt8(at + 12) === 1 ? 1 : 2;
+      const x = all.toString('utf8', at + TEXT_HEAD, end);
+      this.#onFrame({ t: 'text', c: all.readUInt32LE(at + 8), s, x }, EMPTY);
+      return;
+    }
+    const jsonEnd = at + 8 + length;
+    const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
+    this.#onFrame(message, all.subarray(jsonEnd, end));
+  }
+
+  #join(): void {
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+  }
+}
