@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { DataError, ShapeError } from './errors.ts';
 import { toReadError, writeFileAtomic } from './files.ts';
 import { fromFloat16 } from './float16.ts';
 import { type HostTensor, hostTensor, sizeOf } from './host-tensor.ts';
 import { duplicateKey } from './json-keys.ts';
+import { readAt } from './read-at.ts';
 
 /**
  * The safetensors format: 8 bytes little-endian header length, a JSON header
@@ -90,11 +91,9 @@ export function readSafetensorsFile(path: string): Safetensors {
   try {
     const size = fstatSync(fd).size;
     const read = (begin: number, end: number) => {
-      const bytes = new Uint8Array(end - begin);
-      for (let at = 0; at < bytes.length; ) {
-        const n = readSync(fd, bytes, at, Math.min(bytes.length - at, 1 << 30), begin + at);
-        if (n === 0) throw new DataError(`${path}: the file became shorter while it was read`);
-        at += n;
+      const bytes = readAt(fd, begin, end - begin);
+      if (bytes.length < end - begin) {
+        throw new DataError(`${path}: the file became shorter while it was read`);
       }
       return bytes;
     };

