@@ -34,6 +34,14 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'measure generated images against real ones',
     load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   },
+  export: {
+    summary: 'take the networks of a run out, as safetensors or ONNX',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  import: {
+    summary: 'take the weights out of a PyTorch checkpoint',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
   data: {
     summary: 'show which data sets are here, and fetch them',
     load: async () => (await import('./commands/data.ts')).dataCommand,

@@ -1,3 +1,4 @@
+export { type ExportOptions, exportOnnx } from './export.ts';
 export { type GradOptions, grad, stopGradient, type ValueAndGrad, valueAndGrad } from './grad.ts';
 export {
   type Executor,

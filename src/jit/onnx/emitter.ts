@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { HostTensor } from '../../core/host-tensor.ts';
 import type { Graph, Node } from '../ir/ops.ts';
 import {
   type Attribute,
@@ -19,10 +20,19 @@ interface OnnxNode {
   readonly domain: string;
 }
 
+/** Names of a model's arguments and results, and arguments that are part of the model. */
+export interface PortNames {
+  readonly inputs?: readonly string[];
+  readonly outputs?: readonly string[];
+  readonly constants?: ReadonlyMap<number, HostTensor>;
+}
+
 /** Collects ONNX nodes and initialisers; equal literals are stored once. */
 export class Emitter {
   readonly graph: Graph;
   readonly splits: SplitPlan;
+  /** Whether only operators of the ONNX standard may be used, for a model that leaves the process. */
+  readonly portable: boolean;
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: Message[] = [];
   private readonly literalNames = new Map<string, string>();
@@ -31,8 +41,9 @@ export class Emitter {
   private readonly transposes = new Map<string, string>();
   private next = 0;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, portable = false) {
     this.graph = graph;
+    this.portable = portable;
     this.splits = planSplits(graph);
   }
 
@@ -121,28 +132,41 @@ export class Emitter {
   }
 
   /**
-   * The model, its results named `out0…`. A value that some node computes takes the name itself;
-   * arguments, literals and values given out twice are copied.
+   * The model, its results named `out0…` or as `names` says. A value that some node computes takes
+   * the name itself; arguments, literals and values given out twice are copied. Arguments in
+   * `constants`, by their places, become literals where they are used.
    */
-  finish(name: string): Uint8Array {
+  finish(name: string, names: PortNames = {}): Uint8Array {
     const { graph } = this;
     const computed = new Set(this.nodes.flatMap((n) => n.outputs));
     const renamed = new Map<string, string>();
     graph.outputs.forEach((id, i) => {
       const value = this.names[id];
-      if (computed.has(value) && !renamed.has(value)) renamed.set(value, `out${i}`);
-      else this.nodes.push(identity(value, `out${i}`));
+      const port = names.outputs?.[i] ?? `out${i}`;
+      if (computed.has(value) && !renamed.has(value)) renamed.set(value, port);
+      else this.nodes.push(identity(value, port));
+    });
+    names.inputs?.forEach((port, i) => {
+      renamed.set(`in${i}`, port);
     });
     const rename = (value: string) => renamed.get(value) ?? value;
-    const info = (prefix: string) => (id: number, i: number) =>
-      valueInfoProto(`${prefix}${i}`, graph.nodes[id].dtype, graph.nodes[id].shape);
+    const info = (value: string, id: number) =>
+      valueInfoProto(value, graph.nodes[id].dtype, graph.nodes[id].shape);
+    const constants = names.constants ?? new Map<number, HostTensor>();
+    const used = new Set(this.nodes.flatMap((n) => n.inputs));
+    const literals = [...constants].flatMap(([i, { dtype, shape, data }]) =>
+      used.has(`in${i}`) ? [tensorProto(rename(`in${i}`), dtype, shape, data)] : [],
+    );
     return modelProto(name, {
       nodes: this.nodes.map((n) =>
         nodeProto(n.type, n.inputs.map(rename), n.outputs.map(rename), n.attributes, n.domain),
       ),
-      initializers: this.initializers,
-      inputs: graph.inputs.map(info('in')),
-      outputs: graph.outputs.map(info('out')),
+      initializers: [...literals, ...this.initializers],
+      inputs: graph.inputs.flatMap((id, i) =>
+        constants.has(i) ? [] : [info(rename(`in${i}`), id)],
+      ),
+      outputs: graph.outputs.map((id, i) => info(names.outputs?.[i] ?? `out${i}`, id)),
+      portable: this.portable,
     });
   }
 }

@@ -1,7 +1,7 @@
 import type { Graph, Node, Op } from '../ir/ops.ts';
 import { CONV_LOWERING } from './conv.ts';
 import { ELEMENTWISE_LOWERING } from './elementwise.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter, type PortNames } from './emitter.ts';
 import { STRUCTURE_LOWERING } from './structure.ts';
 
 /** Emits the ONNX nodes of one primitive and returns the name of its result. */
@@ -21,12 +21,15 @@ export interface OnnxModel {
   readonly nodeCount: number;
 }
 
-/** Says a graph in ONNX: inputs `in0…`, outputs `out0…`, opset 21. */
-export function lowerToOnnx(graph: Graph, name: string): OnnxModel {
-  const emitter = new Emitter(graph);
+/**
+ * Says a graph in ONNX: inputs `in0…`, outputs `out0…`, opset 21. With `ports` it is a model for any
+ * runtime: operators of the standard alone, inputs and outputs by the names given.
+ */
+export function lowerToOnnx(graph: Graph, name: string, ports?: PortNames): OnnxModel {
+  const emitter = new Emitter(graph, ports !== undefined);
   for (const node of graph.nodes) {
     const rule = RULES[node.op] as LoweringRule<Op>;
     emitter.bind(node, rule(emitter, node));
   }
-  return { bytes: emitter.finish(name), nodeCount: emitter.nodeCount };
+  return { bytes: emitter.finish(name, ports), nodeCount: emitter.nodeCount };
 }

@@ -120,6 +120,8 @@ export interface ModelParts {
   readonly initializers: readonly Message[];
   readonly inputs: readonly Message[];
   readonly outputs: readonly Message[];
+  /** Whether the model uses operators of the standard only. Default false. */
+  readonly portable?: boolean;
 }
 
 export const OPSET = 21;
@@ -132,11 +134,10 @@ export function modelProto(name: string, parts: ModelParts): Uint8Array {
   for (const o of parts.outputs) graph.message(12, o);
   const opset = (domain: string, version: number) =>
     new Message().string(1, domain).int(2, version);
-  return new Message()
+  const model = new Message()
     .int(1, 10)
     .string(2, 'gibbs')
     .message(7, graph)
-    .message(8, opset('', OPSET))
-    .message(8, opset('com.microsoft', 1))
-    .finish();
+    .message(8, opset('', OPSET));
+  return (parts.portable ? model : model.message(8, opset('com.microsoft', 1))).finish();
 }

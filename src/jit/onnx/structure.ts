@@ -37,6 +37,17 @@ function gemm(e: Emitter, node: Node<'matmul' | 'gemm'>, operands: readonly stri
   return e.op('Gemm', operands, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 });
 }
 
+/** The operands of a batched product with the last two axes of those turned that are to be. */
+function turnedOperands(e: Emitter, node: Node<'matmul'>, operands: readonly string[]): string[] {
+  const { transA, transB } = node.attrs;
+  return operands.map((name, i) => {
+    if (!(i === 0 ? transA : transB)) return name;
+    const axes = e.shapeOf(node, i).map((_, axis) => axis);
+    const perm = [...axes.slice(0, -2), axes[axes.length - 1], axes[axes.length - 2]];
+    return e.op('Transpose', [name], { perm });
+  });
+}
+
 /** Beyond any axis length: "to the very start" for a slice that runs backwards. */
 const BEFORE_START = -(2 ** 31);
 
@@ -83,6 +94,7 @@ export const STRUCTURE_LOWERING: LoweringRules<
       return gemm(e, node, operands);
     }
     if (transA + transB === 0) return e.op('MatMul', operands);
+    if (e.portable) return e.op('MatMul', turnedOperands(e, node, operands));
     return e.op('FusedMatMul', operands, { transA, transB }, 'com.microsoft');
   },
   gemm: (e, node) => gemm(e, node, [e.operand(node, 0), e.operand(node, 1), e.operand(node, 2)]),
