@@ -194,6 +194,12 @@ export {
 export { LATENT_PRIOR_PRESETS } from './experiments/latent-prior-config.ts';
 export { OUTSIDERS } from './experiments/latent-prior-evaluation.ts';
 export {
+  NICE_TABLE,
+  runNiceTable,
+  runStackedTable,
+  STACKED_TABLE,
+} from './experiments/mnist-tables.ts';
+export {
   estimateNice,
   NICE_PRESETS,
   type NiceChoice,

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MNIST_FIGURES, writeMnistFigure } from '../../src/cli/mnist-figure.ts';
 import { InterruptedError } from '../../src/core/errors.ts';
 import { loadMnist } from '../../src/datasets/image-set.ts';
 import { type EdRun, type EdRunOptions, shipRun } from '../../src/experiments/ed-run.ts';
@@ -13,6 +14,7 @@ import {
 } from '../../src/experiments/mnist-classifier.ts';
 import { estimateNice, runNice } from '../../src/experiments/nice.ts';
 import { countOfData, picturesOfData, runStacked } from '../../src/experiments/stacked.ts';
+import { provenanceOf } from '../../src/figures/render.ts';
 import { patchDigits } from '../experiments/patch-digits.ts';
 
 let root: string;
@@ -111,6 +113,22 @@ describe('the pieces around the runs', () => {
     expect(shape).toEqual([9, 3, 32, 32]);
     expect(Math.min(...(values as Float32Array))).toBeGreaterThanOrEqual(0);
     expect(Math.max(...(values as Float32Array))).toBeGreaterThan(0.9);
+  });
+
+  it('are drawn as files that say what they are of', async () => {
+    const options = { preset: 'smoke', data, root: join(root, 'figure'), shipped: null };
+    const paths = await writeMnistFigure('latent-prior', join(root, 'drawn'), options);
+    expect(paths.map((path) => basename(path))).toEqual(
+      ['pictures', 'energy'].flatMap((part) =>
+        ['svg', 'png', 'json'].map((extension) => `latent-prior-${part}.${extension}`),
+      ),
+    );
+    const details = JSON.parse(readFileSync(paths[2], 'utf8'));
+    expect(details).toMatchObject({ preset: 'smoke', runs: [{ seed: 0, steps: 5 }] });
+    expect(details.numbers.reconstructionError).toBeGreaterThan(0);
+    const svg = readFileSync(paths[0], 'utf8');
+    expect(provenanceOf(svg)).toMatchObject({ runs: [{ key: details.runs[0].key }] });
+    expect(MNIST_FIGURES).toContain('2');
   });
 
   it('train a classifier that its file remembers', async () => {

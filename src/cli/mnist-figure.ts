@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { writeFileAtomic } from '../core/files.ts';
+import { makeFolder } from '../core/folders.ts';
+import { gibbsVersion } from '../core/versions.ts';
+import type { EdRun, EdRunOptions } from '../experiments/ed-run.ts';
+import type { Spec } from '../figures/density-panels.ts';
+
+interface Drawing {
+  /** Of the files, e.g. `fig2-nice-mnist`. */
+  readonly name: string;
+  readonly spec: Spec;
+  readonly numbers: unknown;
+  readonly runs: readonly EdRun<unknown, unknown>[];
+}
+
+export interface MnistFigureOptions extends EdRunOptions {
+  readonly preset?: string;
+  /** Folder of MNIST's IDX files. Default: the fetched one. */
+  readonly data?: string;
+}
+
+/** What `gibbs figure` can draw of the experiments on MNIST, by what is typed. */
+const FIGURES: Readonly<Record<string, (options: MnistFigureOptions) => Promise<Drawing[]>>> = {
+  async 2(options) {
+    const { runNiceTable } = await import('../experiments/mnist-tables.ts');
+    const { niceCurvesFigure, niceSamplesFigure } = await import('../figures/nice.ts');
+    const results = await runNiceTable(options);
+    const runs = results.map(({ run }) => run);
+    const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
+    return [
+      { name: 'fig2-nice-mnist', spec: niceSamplesFigure(results), numbers, runs },
+      { name: 'table1-nice-likelihood', spec: niceCurvesFigure(results), numbers, runs },
+    ];
+  },
+  async stacked(options) {
+    const { runStackedTable } = await import('../experiments/mnist-tables.ts');
+    const { samplingFloor } = await import('../experiments/stacked.ts');
+    const { stackedCurvesFigure, stackedSamplesFigure } = await import('../figures/stacked.ts');
+    const results = await runStackedTable(options);
+    const runs = results.map(({ run }) => run);
+    const [{ numbers: first }] = results;
+    const floors = {
+      onTheWay: samplingFloor(first.series[0].samples),
+      final: samplingFloor(first.samples),
+    };
+    const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
+    return [
+      { name: 'table11-stackedmnist-samples', spec: stackedSamplesFigure(results), numbers, runs },
+      {
+        name: 'table11-stackedmnist-modes',
+        spec: stackedCurvesFigure(results, floors),
+        numbers,
+        runs,
+      },
+    ];
+  },
+  async 'latent-prior'(options) {
+    const { runLatentPrior } = await import('../experiments/latent-prior.ts');
+    const { latentEnergyFigure, latentPicturesFigure } = await import('../figures/latent-prior.ts');
+    const result = await runLatentPrior(options);
+    const { numbers, run } = result;
+    return [
+      { name: 'latent-prior-pictures', spec: latentPicturesFigure(result), numbers, runs: [run] },
+      { name: 'latent-prior-energy', spec: latentEnergyFigure(result), numbers, runs: [run] },
+    ];
+  },
+};
+
+export const MNIST_FIGURES: readonly string[] = Object.keys(FIGURES);
+
+/**
+ * Draws one of `MNIST_FIGURES` from results that came with the project or from runs; trains what is
+ * missing. Writes SVG, PNG and JSON of each picture into `folder`.
+ * @returns the paths. @throws as the experiments.
+ */
+export async function writeMnistFigure(
+  figure: string,
+  folder: string,
+  options: MnistFigureOptions = {},
+): Promise<string[]> {
+  const { renderPng, rendererVersions, renderSvg } = await import('../figures/render.ts');
+  const drawings = await FIGURES[figure](options);
+  makeFolder(folder);
+  const paths: string[] = [];
+  for (const { name, spec, numbers, runs } of drawings) {
+    const provenance = {
+      figure: name,
+      gibbs: gibbsVersion(),
+      preset: options.preset ?? 'quick',
+      renderer: rendererVersions(),
+      runs: runs.map(({ key, seed, steps, checksum, origin }) => ({
+        ...{ key, seed, steps, checksum, origin },
+      })),
+    };
+    const svg = await renderSvg(spec, provenance);
+    const details = {
+      ...provenance,
+      numbers,
+      runs: runs.map(({ arrays: _, numbers: __, ...run }) => run),
+    };
+    const contents = { svg, png: renderPng(svg), json: `${JSON.stringify(details, null, 2)}\n` };
+    for (const [extension, content] of Object.entries(contents)) {
+      const path = join(folder, `${name}.${extension}`);
+      writeFileAtomic(path, content);
+      paths.push(path);
+    }
+  }
+  return paths;
+}
