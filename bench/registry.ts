@@ -1,3 +1,4 @@
+import { IMAGES } from './images.ts';
 import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
 import { niceDdaebm, niceMle } from './nice.ts';
@@ -13,4 +14,5 @@ export const BENCHES: readonly (Bench | Survey)[] = [
   ...STORE,
   niceMle,
   niceDdaebm,
+  ...IMAGES,
 ];

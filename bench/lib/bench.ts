@@ -77,6 +77,8 @@ export interface Timing {
   readonly wallMs: number;
   /** The part of `cpuMs` that made data and noise. */
   readonly drawCpuMs: number;
+  /** Largest resident memory of the process so far, compilation included, in MiB. */
+  readonly peakMb?: number;
 }
 
 /** All rounds of one contestant; `timings[r]` is undefined for a round it sat out. */

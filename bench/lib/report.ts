@@ -70,6 +70,7 @@ export function table(
     'wall-ms/iteration',
     'of which drawing',
     'start-up',
+    'peak memory',
     'we are faster by (CPU)',
     '(wall)',
   ];
@@ -87,6 +88,7 @@ export function table(
       withSpread(summaryOf(entry, 'wallMs')),
       short(summaryOf(entry, 'drawCpuMs').median),
       `${(introduction.warmupWallMs / 1000).toFixed(1)} s`,
+      peakOf(entry),
       against('cpuMs'),
       against('wallMs'),
     ];
@@ -97,6 +99,12 @@ export function table(
     ...missing.map((m) => `  ${m.label}: ${m.hint}`),
     '',
   ].join('\n');
+}
+
+/** Of the whole process, the libraries and the compilation of the graph included. */
+function peakOf({ timings }: Entry): string {
+  const peaks = timings.map((t) => t?.peakMb).filter((v) => v !== undefined);
+  return peaks.length === 0 ? '' : `${Math.max(...peaks).toFixed(0)} MiB`;
 }
 
 /** Columns padded to the widest cell; a line with fewer cells may run over. */

@@ -79,6 +79,7 @@ function timed<Noise>(program: Program<Noise>, iters: number): Timing {
     cpuMs: (cpuMs() - cpu) / iters,
     wallMs: (performance.now() - wall) / iters,
     drawCpuMs: drawn / iters,
+    peakMb: process.resourceUsage().maxRSS / 1024,
   };
 }
 

@@ -13,6 +13,7 @@ library under test: the number of threads is settled when that library is loaded
 import argparse
 import json
 import os
+import resource
 import sys
 import time
 
@@ -66,6 +67,7 @@ def timed(draw, step, finish, iters):
         "cpuMs": total.cpu / iters,
         "wallMs": total.wall / iters,
         "drawCpuMs": 1e3 * drawn / iters,
+        "peakMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 

@@ -81,6 +81,64 @@ function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
   return slices;
 }
 
+/**
+ * With unit stride a tap of the kernel sees the padded image from some place on, as one piece: give
+ * the outputs the image's row length, zeros filling the ends of rows, and every tap is one product
+ * of [C, L] with [L, O] over the pixels of all images. Nothing is gathered row by row.
+ */
+function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+  const { kernel, pads } = node.attrs;
+  const [kh, kw] = kernel;
+  const [n, c, height, width] = e.shapeOf(node, 0);
+  const [, o, h, w] = e.shapeOf(node, 1);
+  const [rows, row] = [h + kh - 1, w + kw - 1];
+  const padding = [rows - height - pads[0], row - width - pads[1]];
+  const lead = pads[0] + pads[1] + Math.max(...padding) > 0;
+  const image = lead
+    ? e.op('Pad', [
+        e.operand(node, 0),
+        e.ints([0, 0, pads[0], pads[1], 0, 0, ...padding]),
+        e.scalar(0),
+      ])
+    : e.operand(node, 0);
+  const spread = e.op('Pad', [
+    e.operand(node, 1),
+    e.ints([0, 0, 0, 0, 0, 0, rows - h, row - w]),
+    e.scalar(0),
+  ]);
+  const pixels = n * rows * row;
+  const x = e.reshape(e.op('Transpose', [image], { perm: [1, 0, 2, 3] }), [c, pixels]);
+  const dy = e.reshape(e.op('Transpose', [spread], { perm: [0, 2, 3, 1] }), [pixels, o]);
+  // The last outputs are zeros, as many as the last tap is away from the first.
+  const length = pixels - (kh - 1) * row - (kw - 1);
+  const seen = (from: number, axis: number, of: string) =>
+    e.op('Slice', [of, e.ints([from]), e.ints([from + length]), e.ints([axis])]);
+  const right = seen(0, 0, dy);
+  const taps: string[] = [];
+  for (let i = 0; i < kh; i++) {
+    for (let j = 0; j < kw; j++) {
+      const product = e.op('Gemm', [seen(i * row + j, 1, x), right], { transA: 0, transB: 0 });
+      taps.push(e.reshape(product, [1, c, o]));
+    }
+  }
+  const stacked = taps.length === 1 ? taps[0] : e.op('Concat', taps, { axis: 0 });
+  return e.reshape(e.op('Transpose', [stacked], { perm: [2, 1, 0] }), node.shape);
+}
+
+/** How many pixels the zeros of `shiftedProducts` may add, relative to the outputs. */
+const MOST_PADDING = 1.7;
+
+function shiftsPay(e: Emitter, node: Node<'conv2dWeightGrad'>): boolean {
+  const { kernel, strides, pads } = node.attrs;
+  const [, , height, width] = e.shapeOf(node, 0);
+  const [, , h, w] = e.shapeOf(node, 1);
+  const [rows, row] = [h + kernel[0] - 1, w + kernel[1] - 1];
+  const unit = strides[0] === 1 && strides[1] === 1;
+  // Rounded down, the last rows of the image are seen by no window.
+  const covered = rows - height - pads[0] >= 0 && row - width - pads[1] >= 0;
+  return unit && covered && rows * row <= MOST_PADDING * h * w;
+}
+
 /** Each channel meets its own outputs only: products and sums, no matrix product. */
 function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
   const [n, c] = e.shapeOf(node, 0);
@@ -131,6 +189,7 @@ export const CONV_LOWERING: LoweringRules<'conv2d' | 'conv2dInputGrad' | 'conv2d
         `conv2dWeightGrad: ${groups} groups of ${channels} channels are not lowered`,
       );
     }
+    if (shiftsPay(e, node)) return shiftedProducts(e, node);
     const [n, o, h, w] = e.shapeOf(node, 1);
     const dy = e.reshape(e.operand(node, 1), [n, o, h * w]);
     const perImage = e.op(
