@@ -44,6 +44,16 @@ export {
   type ScheduleConfig,
   scheduleConfig,
 } from './diffusion/schedule.ts';
+export {
+  type Cifar10Numbers,
+  type Cifar10Options,
+  type Cifar10Result,
+  type Cifar10Row,
+  estimateCifar10,
+  runCifar10,
+} from './experiments/cifar10.ts';
+export { CIFAR10_PRESETS, type Cifar10Config } from './experiments/cifar10-config.ts';
+export type { Cifar10Distances } from './experiments/cifar10-distances.ts';
 // experiments: the derivation of the method, measured on a test bed that integrates exactly
 export {
   atLeast,
@@ -242,6 +252,11 @@ export {
 export { TOY_METHODS, type ToyMethod } from './experiments/toy-methods.ts';
 export { TOY_FIGURES, type ToyPlan, toyPlan, withMethods } from './experiments/toy-plans.ts';
 export { toyClaims, toyLossTable, toyTable } from './experiments/toy-table.ts';
+export {
+  cifar10CurvesFigure,
+  cifar10EnergiesFigure,
+  cifar10SamplesFigure,
+} from './figures/cifar10.ts';
 export { comparisonPanels } from './figures/comparison-panels.ts';
 export { type DensityFigure, densityPanels } from './figures/density-panels.ts';
 // figures of the derivations

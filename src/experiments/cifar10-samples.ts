@@ -42,6 +42,12 @@ export function sampleFiles(folder: string): { readonly step: number; readonly p
     .map((name) => ({ step: Number(NAME.exec(name)?.[1]), path: join(folder, name) }));
 }
 
+/** The first `count` images, or all where there are fewer. */
+export function firstImages(images: ByteImages, count: number): ByteImages {
+  const n = Math.min(count, images.count);
+  return { ...images, count: n, pixels: images.pixels.subarray(0, n * CIFAR_DIM) };
+}
+
 /** Pixels of a side of a thumbnail. */
 const THUMB = 4;
 const THUMB_DIM = CHANNELS * THUMB * THUMB;

@@ -16,13 +16,21 @@ import {
   cifar10Objective,
   cifar10Rates,
 } from './cifar10-config.ts';
+import { type Cifar10Distances, cifar10Distances } from './cifar10-distances.ts';
 import { Cifar10Evaluator } from './cifar10-evaluation.ts';
-import { encodeSamples, readSamples, samplesName, thumbnailDistance } from './cifar10-samples.ts';
+import {
+  encodeSamples,
+  firstImages,
+  readSamples,
+  samplesName,
+  thumbnailDistance,
+} from './cifar10-samples.ts';
 import { dataFolder } from './data-folder.ts';
 import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
 import type { Overrides } from './overrides.ts';
+import { defaultRunsFolder } from './runs-folder.ts';
 
 export interface Cifar10Options extends EdRunOptions {
   /** Default `nano`. */
@@ -52,6 +60,8 @@ export interface Cifar10Numbers {
   readonly curve: readonly MetricsRow[];
   /** Parameters of the energy, and of generator and encoder. */
   readonly parameters: { readonly energy: number; readonly generator: number };
+  /** Of the features of the own classifier, where it is there. */
+  readonly distances?: Cifar10Distances;
 }
 
 export interface Cifar10Result {
@@ -91,13 +101,24 @@ export async function runCifar10(options: Cifar10Options = {}): Promise<Cifar10R
     { shippedFirst: true, ...options },
     (folder) => trainCifar10(folder, config, options),
   );
+  const numbers = measured(run, options);
   const { pictures, real } = run.arrays;
   const energies = Object.fromEntries(
     Object.entries(run.arrays)
       .filter(([name]) => name.startsWith(ENERGY))
       .map(([name, values]) => [name.slice(ENERGY.length), values]),
   );
-  return { preset, config, run, numbers: run.numbers, pictures, real, energies };
+  return { preset, config, run: { ...run, numbers }, numbers, pictures, real, energies };
+}
+
+/** The numbers with the distances of the stored samples, which a later classifier can measure too. */
+function measured(
+  { numbers, key, origin }: EdRun<Cifar10Config, Cifar10Numbers>,
+  { root = defaultRunsFolder(), data }: Cifar10Options,
+): Cifar10Numbers {
+  if (numbers.distances !== undefined || origin === 'shipped') return numbers;
+  const distances = cifar10Distances(join(root, key), data);
+  return { ...numbers, ...(distances && { distances }) };
 }
 
 /** Measures a few iterations of a training. @throws DataError when CIFAR-10 is not here. */
@@ -202,12 +223,6 @@ function flippedBatches(images: ByteImages, batch: number): (key: Key) => HostTe
     }
     return hostTensor(data, [batch, ...CIFAR_SHAPE]);
   };
-}
-
-/** The first `count` images, or all where there are fewer. */
-export function firstImages(images: ByteImages, count: number): ByteImages {
-  const n = Math.min(count, images.count);
-  return { ...images, count: n, pixels: images.pixels.subarray(0, n * CIFAR_DIM) };
 }
 
 function imagesOf(pixels: Uint8Array): ByteImages {

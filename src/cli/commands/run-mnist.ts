@@ -1,3 +1,4 @@
+import type { Cifar10Numbers } from '../../experiments/cifar10.ts';
 import type { EdRun, EdRunOptions } from '../../experiments/ed-run.ts';
 import type { Estimate } from '../../experiments/eta.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
@@ -107,6 +108,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
               'thumbnail distance',
               `${last.thumbnailDistance.toFixed(4)} (training images: ${numbers.floor.toFixed(4)})`,
             ],
+            ...distanceRow(numbers),
             ['samples', String(last.samples)],
             ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
           ],
@@ -165,6 +167,13 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
     };
   },
 };
+
+function distanceRow({ distances }: Cifar10Numbers): [string, string][] {
+  const last = distances?.series.at(-1);
+  if (distances === undefined || last === undefined) return [];
+  const floor = distances.floor.toFixed(2);
+  return [[distances.title, `${last.distance.toFixed(2)} (training images: ${floor})`]];
+}
 
 /** Runs one of the MNIST experiments from the command line. @returns the exit code. */
 export async function runMnist(
