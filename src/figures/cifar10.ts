@@ -121,7 +121,7 @@ export function cifar10CurvesFigure({ numbers, preset, config }: Cifar10Picture)
         x,
         y: { domain: [Math.min(...values, 0), Math.max(...values, 0)] as const },
         curves: losses.map(({ y, colour }) => ({ x: rows, y, colour })),
-        key: { corner: 'bottom-right' as const, entries: losses },
+        key: { corner: 'top-right' as const, entries: losses },
       },
     ],
   });
