@@ -210,7 +210,7 @@ describe('a cell', () => {
     const cell = compileCell(code, nb.scope, { fileName: 'Cell [1]' });
     const lines = cell.source.split('\n').slice(1);
     const line = lines.findIndex((l) => l.includes('x.b.c'));
-    const at = originalPosition(cell.mappings, {
+    const at = originalPosition(cell.mappings(), {
       line: line + 1,
       column: lines[line].indexOf('x.b') + 1,
     });

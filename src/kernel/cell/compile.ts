@@ -18,8 +18,8 @@ export interface CompiledCell {
   readonly boxes: readonly string[];
   /** Names that the cell declares at its top level. */
   readonly declared: readonly { readonly name: string; readonly constant: boolean }[];
-  /** From `source` less its first line to what was typed. */
-  readonly mappings: Mappings;
+  /** From `source` less its first line to what was typed; made when asked for. */
+  readonly mappings: () => Mappings;
 }
 
 /**
@@ -121,7 +121,7 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
       .filter(([name]) => !name.startsWith('_usingCtx'))
       .map(([name, { constant }]) => ({ name, constant })),
     // Joined by `concat`, which leaves no room to grow: a notebook keeps this of every cell.
-    mappings: [out.generateMap({ hires: 'boundary' }).mappings].concat(lowered.mappings),
+    mappings: () => [out.generateMap({ hires: 'boundary' }).mappings].concat(lowered.mappings),
   };
 }
 

@@ -105,9 +105,9 @@ export class LanguageSession {
 
   /** Keeps what `cell` declares for later cells. */
   record(cell: ExecutedCell): void {
-    this.#version++;
     const open = this.open(cell.code);
     if (open.bindings.size === 0) return;
+    this.#version++;
     const declares = [...open.bindings.values()].some((b) => b.form !== 'import');
     const module = declares ? this.#keep(open, cell) : '';
     for (const binding of open.bindings.values()) {

@@ -34,13 +34,13 @@ export class TsConfigs {
   nearest(directory: string): TsConfig {
     for (let dir = directory; ; dir = dirname(dir)) {
       const path = join(dir, 'tsconfig.json');
-      if (existsSync(path)) return this.#read(path);
+      const stamp = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+      if (stamp !== undefined) return this.#read(path, stamp);
       if (dirname(dir) === dir) return EMPTY;
     }
   }
 
-  #read(path: string): TsConfig {
-    const stamp = statSync(path).mtimeMs;
+  #read(path: string, stamp: number): TsConfig {
     const cached = this.#cache.get(path);
     if (cached?.stamp === stamp) return cached.config;
     let config = EMPTY;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ErrorContent, FromUser } from '../user/wire.ts';
 import { CellChecks } from './cell-checks.ts';
 import type { History } from './history.ts';
@@ -125,7 +126,11 @@ export class Executor {
    * sockets. Called before the reply, so that nothing sent after it can be among them.
    */
   async #aborted(): Promise<Queued[]> {
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let quiet = 0; quiet < 3; quiet++) {
+      const before = this.#queue.length;
+      await nextTurn();
+      if (this.#queue.length > before) quiet = 0;
+    }
     return this.#queue.splice(0);
   }
 

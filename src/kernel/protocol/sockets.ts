@@ -1,8 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Reply, Router, XPublisher } from 'zeromq';
 import { addressOf, type ConnectionInfo } from './connection.ts';
 import { decodeMessage, encodeMessage, type Message, type Signer } from './message.ts';
 
 export type Channel = 'shell' | 'control' | 'stdin';
+
+/** Messages of one socket that one turn of the event loop may handle. */
+const SHARE = 16;
 
 interface Sendable {
   send(frames: (Uint8Array | string)[]): Promise<void>;
@@ -101,7 +105,10 @@ export class Sockets {
   }
 
   async #receive(channel: Channel): Promise<void> {
+    let handled = 0;
     for await (const frames of this.#routers[channel]) {
+      // Messages that have arrived come without a pause: control and heartbeat would wait for all.
+      if (++handled % SHARE === 0) await nextTurn();
       let message: Message;
       try {
         message = decodeMessage(frames, this.#signer);

@@ -204,6 +204,7 @@ export class Session {
       names: [...running.declared].filter((name) => this.scope.boxes.get(name)?.initialised),
     });
     channel.sendAll(last);
+    setImmediate(() => this.#parts.traces.settle());
   }
 
   /** `require` and its relatives, as in a CommonJS file next to the notebook. */

@@ -3,10 +3,20 @@ import { type Mappings, originalPosition, type Position } from '../cell/source-p
 import type { ErrorContent } from './wire.ts';
 
 /** A cell or a local file, as stack traces need it. */
-interface Source {
-  readonly mappings: Mappings;
+class Source {
   /** As typed; only of cells. */
-  readonly code?: string;
+  readonly code: string | undefined;
+  #mappings: Mappings | (() => Mappings);
+
+  constructor(mappings: Mappings | (() => Mappings), code?: string) {
+    this.#mappings = mappings;
+    this.code = code;
+  }
+
+  get mappings(): Mappings {
+    if (typeof this.#mappings === 'function') this.#mappings = this.#mappings();
+    return this.#mappings;
+  }
 }
 
 const MAX_CAUSES = 8;
@@ -21,13 +31,22 @@ export function plainNames(text: string): string {
 /** Makes stack traces speak of what the user typed: `Cell [3]:2:5`, without frames of ours. */
 export class StackTraces {
   readonly #sources = new Map<string, Source>();
+  readonly #unsettled: Source[] = [];
 
-  addCell(name: string, code: string, mappings: Mappings): void {
-    this.#sources.set(name, { mappings, code });
+  /** Keeps `mappings` as it is until a trace or {@link settle} asks: a cell need not wait for it. */
+  addCell(name: string, code: string, mappings: () => Mappings): void {
+    const source = new Source(mappings, code);
+    this.#sources.set(name, source);
+    this.#unsettled.push(source);
+  }
+
+  /** Makes what was put off, and lets go of what it is made from. */
+  settle(): void {
+    for (const source of this.#unsettled.splice(0)) void source.mappings;
   }
 
   addFile(url: string, mappings: Mappings): void {
-    this.#sources.set(url, { mappings });
+    this.#sources.set(url, new Source(mappings));
   }
 
   /** Installs itself as the way that this thread renders `error.stack`. */
