@@ -3,21 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Dealer, Subscriber } from 'zeromq';
-import {
-  type Content,
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  MessageFactory,
-  Signer,
-} from '../../src/kernel/protocol/message.ts';
+import type { Content, Message } from '../../src/kernel/protocol/message.ts';
 import { CONNECTION_FILE, freePorts } from '../../src/notebook/kernel-process.ts';
+import { KernelSockets } from '../../src/notebook/kernel-sockets.ts';
 
 export interface Launch {
   /** Program and arguments; {@link CONNECTION_FILE} stands for the path of the connection file. */
   readonly command: readonly string[];
   readonly cwd: string;
+  /** How Jupyter stops a cell of it, as its kernelspec says. */
+  readonly interrupt: 'message' | 'signal';
 }
 
 /** What a request caused, and when. */
@@ -29,60 +24,38 @@ export interface Answer {
   readonly ms: number;
 }
 
-interface Open {
-  readonly sent: number;
-  readonly published: Message[];
-  needsIdle: boolean;
-  reply?: Message;
-  readonly done: (answer: Answer) => void;
-  readonly fail: (error: Error) => void;
-}
-
 /** Attempts to connect; the default of 100 ms would be half of what is measured. */
-const RECONNECT = { linger: 0, reconnectInterval: 2, reconnectMaxInterval: 2 };
+const RECONNECT = { reconnectInterval: 2, reconnectMaxInterval: 2 };
 
 /** A kernel process of any make, and the client that times it. */
 export class TimedKernel {
   readonly started = performance.now();
   readonly #child: ChildProcess;
   readonly #folder: string;
-  readonly #signer: Signer;
-  readonly #factory = new MessageFactory();
-  readonly #shell = new Dealer(RECONNECT);
-  readonly #iopub = new Subscriber({ ...RECONNECT, receiveHighWaterMark: 0 });
-  readonly #open = new Map<string, Open>();
-  #heard: () => void = () => undefined;
-  readonly #iopubHeard = new Promise<void>((resolve) => {
-    this.#heard = resolve;
-  });
+  readonly #sockets: KernelSockets;
+  readonly #interrupt: Launch['interrupt'];
 
-  constructor({ command, cwd }: Launch, folder: string, ports: readonly number[]) {
+  constructor({ command, cwd, interrupt }: Launch, folder: string, ports: readonly number[]) {
     this.#folder = folder;
-    const key = randomBytes(16).toString('hex');
-    this.#signer = new Signer(key);
+    this.#interrupt = interrupt;
     const [shell_port, control_port, iopub_port, stdin_port, hb_port] = ports;
+    const connection = {
+      transport: 'tcp',
+      ip: '127.0.0.1',
+      key: randomBytes(16).toString('hex'),
+      signature_scheme: 'hmac-sha256',
+      ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
+    } as const;
     const file = join(folder, 'connection.json');
-    writeFileSync(
-      file,
-      JSON.stringify({
-        transport: 'tcp',
-        ip: '127.0.0.1',
-        key,
-        signature_scheme: 'hmac-sha256',
-        ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
-      }),
-    );
-    this.#shell.connect(`tcp://127.0.0.1:${shell_port}`);
-    this.#iopub.connect(`tcp://127.0.0.1:${iopub_port}`);
-    this.#iopub.subscribe();
+    writeFileSync(file, JSON.stringify(connection));
+    this.#sockets = new KernelSockets(connection, RECONNECT);
     const [program, ...args] = command.map((part) => (part === CONNECTION_FILE ? file : part));
     const env = { ...process.env, GIBBS_KERNEL_HISTORY: join(folder, 'history.jsonl') };
     this.started = performance.now();
     this.#child = spawn(program, args, { cwd, env, stdio: 'ignore' });
-    this.#child.once('error', (error) => this.#fail(`it could not be started: ${error.message}`));
-    this.#child.once('exit', (code, signal) => this.#fail(`it ended with ${signal ?? code}`));
-    void this.#receive(this.#shell, (message) => this.#replied(message));
-    void this.#receive(this.#iopub, (message) => this.#published(message));
+    const ended = (why: string) => this.#sockets.fail(new Error(why), true);
+    this.#child.once('error', (error) => ended(`it could not be started: ${error.message}`));
+    this.#child.once('exit', (code, signal) => ended(`it ended with ${signal ?? code}`));
   }
 
   static async launch(launch: Launch): Promise<TimedKernel> {
@@ -91,26 +64,32 @@ export class TimedKernel {
 
   /** Resolves with the first `kernel_info_reply`, and then waits until iopub is heard. */
   async ready(): Promise<number> {
-    await this.#ask('kernel_info_request', {}, false, 60_000);
+    await this.#ask('kernel_info_request', {}, 'reply', 60_000);
     const ms = performance.now() - this.started;
     for (let heard = false; !heard; ) {
       const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), 20));
-      heard = await Promise.race([this.#iopubHeard.then(() => true), late]);
-      if (!heard) await this.#ask('kernel_info_request', {}, false, 60_000);
+      heard = await Promise.race([this.#sockets.iopubHeard.then(() => true), late]);
+      if (!heard) await this.#ask('kernel_info_request', {}, 'reply', 60_000);
     }
     return ms;
   }
 
-  execute(code: string, timeout = 30_000): Promise<Answer> {
+  execute(code: string, timeout = 30_000, onPublished?: (m: Message) => void): Promise<Answer> {
     const content = {
       ...{ code, silent: false, store_history: true, user_expressions: {} },
       ...{ allow_stdin: false, stop_on_error: true },
     };
-    return this.#ask('execute_request', content, true, timeout);
+    return this.#ask('execute_request', content, 'idle', timeout, onPublished);
   }
 
   complete(code: string, timeout = 30_000): Promise<Answer> {
-    return this.#ask('complete_request', { code, cursor_pos: code.length }, false, timeout);
+    return this.#ask('complete_request', { code, cursor_pos: code.length }, 'reply', timeout);
+  }
+
+  /** What Stop in a notebook does. */
+  async interrupt(): Promise<void> {
+    if (this.#interrupt === 'signal') this.#child.kill('SIGINT');
+    else await this.#sockets.command('interrupt_request', {});
   }
 
   /** Ends the process and removes what it left. */
@@ -120,66 +99,34 @@ export class TimedKernel {
       this.#child.kill('SIGKILL');
       await ended;
     }
-    this.#shell.close();
-    this.#iopub.close();
+    this.#sockets.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #ask(type: string, content: Content, needsIdle: boolean, timeout: number): Promise<Answer> {
-    const message = this.#factory.create(type, content);
-    const id = message.header.msg_id;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => fail(new Error(`no answer in ${timeout / 1000} s`)), timeout);
-      const settle = () => {
-        clearTimeout(timer);
-        this.#open.delete(id);
-      };
-      const fail = (error: Error) => {
-        settle();
-        reject(error);
-      };
-      const done = (answer: Answer) => {
-        settle();
-        resolve(answer);
-      };
-      const sent = performance.now();
-      this.#open.set(id, { sent, published: [], needsIdle, done, fail });
-      this.#shell.send(encodeMessage(message, this.#signer)).catch(fail);
+  async #ask(
+    type: string,
+    content: Content,
+    until: 'reply' | 'idle',
+    timeout: number,
+    onPublished: (message: Message) => void = () => undefined,
+  ): Promise<Answer> {
+    const published: Message[] = [];
+    const collect = (message: Message) => {
+      published.push(message);
+      onPublished(message);
+    };
+    const sent = performance.now();
+    const { reply } = this.#sockets.ask(type, content, { until, onPublished: collect });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`no answer in ${timeout / 1000} s`);
+      timer = setTimeout(() => reject(error), timeout);
     });
-  }
-
-  async #receive(socket: Dealer | Subscriber, handle: (message: Message) => void): Promise<void> {
-    for await (const frames of socket) {
-      try {
-        handle(decodeMessage(frames, this.#signer));
-      } catch (error) {
-        this.#fail((error as Error).message);
-      }
+    try {
+      const message = await Promise.race([reply, late]);
+      return { content: message.content, published, ms: performance.now() - sent };
+    } finally {
+      clearTimeout(timer);
     }
-  }
-
-  #replied(message: Message): void {
-    const open = this.#open.get(message.parent.msg_id ?? '');
-    if (open === undefined) return;
-    open.reply = message;
-    this.#settle(open);
-  }
-
-  #published(message: Message): void {
-    this.#heard();
-    const open = this.#open.get(message.parent.msg_id ?? '');
-    if (open === undefined) return;
-    open.published.push(message);
-    if (message.content['execution_state'] === 'idle') open.needsIdle = false;
-    this.#settle(open);
-  }
-
-  #settle({ reply, needsIdle, sent, published, done }: Open): void {
-    if (reply === undefined || needsIdle) return;
-    done({ content: reply.content, published, ms: performance.now() - sent });
-  }
-
-  #fail(reason: string): void {
-    for (const { fail } of [...this.#open.values()]) fail(new Error(reason));
   }
 }

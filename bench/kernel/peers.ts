@@ -65,6 +65,7 @@ export async function kernelContestants(): Promise<{
     version: gibbsVersion(),
     command: kernelCommand(),
     cwd: ROOT,
+    interrupt: 'message',
   };
   const contestants = [ours];
   const missing: MissingPeer[] = [];
@@ -72,7 +73,8 @@ export async function kernelContestants(): Promise<{
     try {
       await install();
       const version = WANTED[name];
-      contestants.push({ name, role: 'peer', version, command: await command(), cwd: FOLDER });
+      const launch = { command: await command(), cwd: FOLDER, interrupt: 'signal' } as const;
+      contestants.push({ name, role: 'peer', version, ...launch });
     } catch (error) {
       const why = (error as Error).message.trim().split('\n').at(-1);
       missing.push({ label: name, hint: `not installed: ${why}` });

@@ -16,6 +16,8 @@ export const QUANTITIES = {
   complete: { name: 'completion', target: undefined },
   tfjs: { name: 'import of tfjs', target: undefined },
   lines: { name: '100 000 lines', target: 1000 },
+  stop: { name: 'Stop of a loop', target: 100 },
+  stopAwait: { name: 'Stop of an await', target: 100 },
 } as const satisfies Record<string, Quantity>;
 
 export type QuantityId = keyof typeof QUANTITIES;
@@ -27,6 +29,9 @@ export type Reading = number | string;
 const SETTLE_MS = 3000;
 const WARM_SUMS = 50;
 const LINES = 100_000;
+const STOPS = 5;
+/** A kernel that has not stopped after this time does not, ms. */
+const STOP_LIMIT = 5000;
 
 const NAMES = [...'abcdefghijklmnopqrst'];
 
@@ -74,6 +79,8 @@ export async function measureKernel(
       return answer.ms;
     });
     await take('lines', () => lines(kernel));
+    await take('stopAwait', () => stops(kernel, 'await new Promise(() => {});'));
+    await take('stop', () => stops(kernel, 'while (true);'));
   });
   return readings;
 }
@@ -115,6 +122,29 @@ async function lines(kernel: TimedKernel): Promise<number> {
   if (arrived !== LINES) throw new Error(`${arrived} of ${LINES} lines when the cell is over`);
   if (!text.endsWith(`line ${LINES - 1}\n`)) throw new Error('the lines are not in order');
   return answer.ms;
+}
+
+/** From Stop to the end of the cell; the kernel must be there afterwards, with its variables. */
+async function stops(kernel: TimedKernel, code: string): Promise<number> {
+  await kernel.execute('globalThis.kept = 40;');
+  const times: number[] = [];
+  for (let i = 0; i < STOPS; i++) {
+    let goes: () => void = () => undefined;
+    const going = new Promise<void>((resolve) => {
+      goes = resolve;
+    });
+    const cell = kernel.execute(`console.log('going');\n${code}`, STOP_LIMIT, ({ header }) => {
+      if (header.msg_type === 'stream') goes();
+    });
+    await Promise.race([going, cell]);
+    await sleep(100);
+    const pressed = performance.now();
+    await kernel.interrupt();
+    await cell;
+    times.push(performance.now() - pressed);
+  }
+  expectText(await kernel.execute('globalThis.kept + 2', STOP_LIMIT), '42');
+  return median(times);
 }
 
 function streamText({ published }: Answer): string {

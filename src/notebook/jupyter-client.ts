@@ -1,30 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dealer, Subscriber } from 'zeromq';
 import { StoreError } from '../core/errors.ts';
-import { addressOf, type ConnectionInfo } from '../kernel/protocol/connection.ts';
-import {
-  type Content,
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  MessageFactory,
-  Signer,
-} from '../kernel/protocol/message.ts';
+import type { Content, Message } from '../kernel/protocol/message.ts';
 import type { OutputMessage } from './collector.ts';
 import type { JsonObject } from './document.ts';
 import type { ExecuteReply, KernelClient } from './kernel-client.ts';
 import { type KernelProcess, startKernelProcess } from './kernel-process.ts';
+import { KernelSockets } from './kernel-sockets.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const SHUTDOWN_TIMEOUT_MS = 5_000;
-
-/** What a request waits for: its reply, and the `idle` that closes its outputs. */
-interface Open {
-  reply?: Message;
-  idle: boolean;
-  readonly done: (reply: Message) => void;
-  readonly fail: (error: Error) => void;
-}
 
 /**
  * Starts this package's kernel in `cwd` and speaks the Jupyter protocol with it.
@@ -44,31 +28,28 @@ export async function startKernel(cwd: string, command?: readonly string[]): Pro
 
 class JupyterClient implements KernelClient {
   readonly #kernel: KernelProcess;
-  readonly #signer: Signer;
-  readonly #factory = new MessageFactory();
-  readonly #shell = new Dealer({ linger: 0 });
-  readonly #control = new Dealer({ linger: 0 });
-  readonly #iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
-  readonly #open = new Map<string, Open>();
-  /** By request, and kept when it is over: what a cell has started may still write. */
-  readonly #listeners = new Map<string, (message: OutputMessage) => void>();
+  readonly #sockets: KernelSockets;
   #iopubHeard = false;
-  #dead: StoreError | undefined;
   languageInfo: JsonObject = {};
 
   constructor(kernel: KernelProcess) {
     this.#kernel = kernel;
-    const { connection } = kernel;
-    this.#signer = new Signer(connection.key, connection.signature_scheme);
-    this.#connect(connection);
-    void kernel.ended.then((reason) => this.#died(reason));
+    this.#sockets = new KernelSockets(kernel.connection);
+    void this.#sockets.iopubHeard.then(() => {
+      this.#iopubHeard = true;
+    });
+    void kernel.ended.then((reason) => {
+      const dead = new StoreError(`notebook run: the kernel has died: ${reason}`);
+      this.#sockets.fail(dead, true);
+    });
   }
 
   /** Waits until the kernel answers on shell and is heard on iopub, where early messages get lost. */
   async ready(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (Date.now() < deadline) {
-      const reply = await this.#within(this.#ask('kernel_info_request', {}).reply, 300);
+      const asked = this.#sockets.ask('kernel_info_request', {}, { until: 'reply' });
+      const reply = await this.#within(asked.reply, 300);
       if (reply) this.languageInfo = (reply.content['language_info'] ?? {}) as JsonObject;
       if (reply && this.#iopubHeard) return;
     }
@@ -89,8 +70,7 @@ class JupyterClient implements KernelClient {
       allow_stdin: false,
       stop_on_error: true,
     };
-    const { content: reply } = await this.#ask('execute_request', content, onMessage, { cellId })
-      .reply;
+    const { content: reply } = await this.#ask(content, cellId, onMessage);
     if (reply['status'] === 'ok') {
       const count = reply['execution_count'];
       return { status: 'ok', executionCount: typeof count === 'number' ? count : null };
@@ -105,99 +85,36 @@ class JupyterClient implements KernelClient {
   }
 
   async interrupt(): Promise<void> {
-    await this.#send(this.#control, this.#factory.create('interrupt_request', {}));
+    await this.#sockets.command('interrupt_request', {});
   }
 
   async shutdown(): Promise<void> {
     try {
-      const bye = this.#factory.create('shutdown_request', { restart: false });
-      await this.#within(this.#send(this.#control, bye), 500);
+      await this.#within(this.#sockets.command('shutdown_request', { restart: false }), 500);
       await this.#within(this.#kernel.ended, SHUTDOWN_TIMEOUT_MS);
     } catch {
       // It is ended by force below, whatever kept it from going by itself.
     }
     await this.#kernel.dispose();
-    for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close();
+    this.#sockets.close();
   }
 
-  #connect(connection: ConnectionInfo): void {
-    this.#shell.connect(addressOf(connection, connection.shell_port));
-    this.#control.connect(addressOf(connection, connection.control_port));
-    this.#iopub.connect(addressOf(connection, connection.iopub_port));
-    this.#iopub.subscribe();
-    void this.#receive(this.#shell, (message) => this.#replied(message));
-    void this.#receive(this.#control, () => {});
-    void this.#receive(this.#iopub, (message) => this.#published(message));
-  }
-
-  async #receive(socket: Dealer | Subscriber, handle: (message: Message) => void): Promise<void> {
-    for await (const frames of socket) {
-      try {
-        handle(decodeMessage(frames, this.#signer));
-      } catch (error) {
-        this.#fail(new StoreError(`notebook run: ${(error as Error).message}`));
-      }
-    }
-  }
-
-  #ask(
-    type: string,
+  /** @throws StoreError when the kernel dies, or what it says cannot be believed. */
+  async #ask(
     content: Content,
-    onMessage?: (message: OutputMessage) => void,
-    metadata: Content = {},
-  ): { reply: Promise<Message> } {
-    const message = this.#factory.create(type, content, { metadata });
-    const reply = new Promise<Message>((done, fail) => {
-      if (this.#dead) fail(this.#dead);
-      else this.#open.set(message.header.msg_id, { idle: false, done, fail });
-    });
-    if (onMessage) this.#listeners.set(message.header.msg_id, onMessage);
-    // Whoever gives up waiting need not handle the death of the kernel as well.
-    reply.catch(() => {});
-    void this.#send(this.#shell, message).catch((error: Error) => this.#fail(error));
-    return { reply };
-  }
-
-  async #send(socket: Dealer, message: Message): Promise<void> {
-    await socket.send(encodeMessage(message, this.#signer));
-  }
-
-  #replied(message: Message): void {
-    const open = this.#open.get(message.parent.msg_id ?? '');
-    if (!open) return;
-    open.reply = message;
-    this.#settle(message.parent.msg_id ?? '', open);
-  }
-
-  #published(message: Message): void {
-    this.#iopubHeard = true;
-    const id = message.parent.msg_id ?? '';
-    const { msg_type: type } = message.header;
-    if (type !== 'status') {
-      this.#listeners.get(id)?.({ type, content: message.content as JsonObject });
-      return;
+    cellId: string,
+    onMessage: (message: OutputMessage) => void,
+  ): Promise<Message> {
+    const onPublished = ({ header: { msg_type: type }, content }: Message) => {
+      if (type !== 'status') onMessage({ type, content: content as JsonObject });
+    };
+    const options = { until: 'idle', metadata: { cellId }, onPublished } as const;
+    try {
+      return await this.#sockets.ask('execute_request', content, options).reply;
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      throw new StoreError(`notebook run: ${(error as Error).message}`, { cause: error });
     }
-    const open = this.#open.get(id);
-    if (!open || message.content['execution_state'] !== 'idle') return;
-    open.idle = true;
-    this.#settle(id, open);
-  }
-
-  #settle(id: string, open: Open): void {
-    const before = open.reply?.header.msg_type === 'kernel_info_reply';
-    if (!open.reply || !(open.idle || before)) return;
-    this.#open.delete(id);
-    open.done(open.reply);
-  }
-
-  #died(reason: string): void {
-    this.#dead = new StoreError(`notebook run: the kernel has died: ${reason}`);
-    this.#fail(this.#dead);
-  }
-
-  #fail(error: Error): void {
-    for (const open of this.#open.values()) open.fail(error);
-    this.#open.clear();
   }
 
   async #within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
