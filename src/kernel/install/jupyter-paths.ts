@@ -34,12 +34,21 @@ export function sysPrefix(env: Environment = process.env): string {
   );
 }
 
+/** The same where there is one. */
+function activePrefix(env: Environment): string | undefined {
+  try {
+    return sysPrefix(env);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Every folder in which Jupyter and VS Code look for kernels, first come first served. */
 export function kernelDirs(env: Environment = process.env, platform = process.platform): string[] {
   const shares = [
     ...(env['JUPYTER_PATH'] ?? '').split(delimiter).filter((p) => p !== ''),
     userDataDir(env, platform),
-    ...[env['VIRTUAL_ENV'], env['CONDA_PREFIX']]
+    ...[env['VIRTUAL_ENV'], env['CONDA_PREFIX'], activePrefix(env)]
       .filter((p): p is string => p !== undefined && p !== '')
       .map((p) => join(p, 'share', 'jupyter')),
     ...(platform === 'win32'

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, StoreError } from '../../core/errors.ts';
+import { makeFolder } from '../../core/folders.ts';
 import { gibbsVersion } from '../../core/versions.ts';
 import { ownPackageRoot } from '../modules/resolve.ts';
 import { kernelDirs, sysPrefix, userDataDir } from './jupyter-paths.ts';
@@ -89,7 +90,7 @@ export function installKernel(options: InstallOptions = {}): string {
     metadata: { debugger: false, gibbs: { version: gibbsVersion() } },
   };
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     writeFileSync(join(folder, 'kernel.json'), `${JSON.stringify(spec, undefined, 2)}\n`);
     writeFileSync(join(folder, 'logo-32x32.png'), logoPng(32));
     writeFileSync(join(folder, 'logo-64x64.png'), logoPng(64));

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../core/folders.ts';
 
 export interface HistoryEntry {
   readonly session: number;
@@ -110,7 +111,7 @@ export class History {
     this.#writing = this.#writing
       .then(async () => {
         if (this.#broken) return;
-        mkdirSync(dirname(path), { recursive: true });
+        makeFolder(dirname(path));
         await action(path);
       })
       .catch((error: Error) => {

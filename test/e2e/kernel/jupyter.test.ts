@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { build } from '../notebook/gibbs.ts';
 import { type Jupyter, prepareJupyter, requireBrowser } from './jupyter/environment.ts';
 
 let jupyter: Jupyter;
@@ -15,6 +16,24 @@ describe('Jupyter', () => {
     const { passed, ran, skipped, output } = await jupyter.test('test_kernel.py');
     expect(passed, output).toBe(true);
     expect([ran, skipped]).toEqual([12, 1]);
+  });
+
+  it('finds it where it is installed into a virtual environment, and beside other kernels', async () => {
+    build();
+    const before = await jupyter.kernels();
+    expect(before).toHaveProperty('python3');
+    const place = ['--sys-prefix', '--name', 'gibbs-in-venv'];
+    const said = await jupyter.gibbsKernel('install', ...place);
+    try {
+      const { 'gibbs-in-venv': folder, ...others } = await jupyter.kernels();
+      expect(said).toBe(`installed: ${folder}\n`);
+      expect(folder).toMatch(/jupyter-venv.share.jupyter.kernels.gibbs-in-venv$/);
+      expect(others).toEqual(before);
+      expect(await jupyter.gibbsKernel('list')).toContain(folder);
+    } finally {
+      await jupyter.gibbsKernel('uninstall', ...place);
+    }
+    expect(await jupyter.kernels()).toEqual(before);
   });
 
   it('runs notebooks with no output lost, no growth, Stop and restart', async () => {

@@ -62,6 +62,58 @@ describe('gibbs notebook run, with a real kernel', () => {
     });
   });
 
+  it('runs a notebook written for tslab as it is', async () => {
+    const kernelspec = { name: 'tslab', display_name: 'TypeScript', language: 'typescript' };
+    const old = join(folder, 'tslab.ipynb');
+    writeNotebook(
+      old,
+      [
+        code("import * as tslab from 'tslab';\nconst x: number = 3;"),
+        code(
+          "tslab.display.html('<b>' + x + '</b>'); tslab.display.png(new Uint8Array([1, 2, 3]));",
+        ),
+        code("const d = tslab.newDisplay(); d.text('first'); d.text('second');"),
+        code('console.log(x);\n[1, 2].map((n) => n * x)'),
+      ],
+      { kernelspec },
+    );
+    expect(await gibbs(['notebook', 'run', old, '--quiet'])).toMatchObject({ status: 0 });
+    const shown = [1, 2, 3].map((cell) =>
+      outputs(old, cell).map((o) =>
+        o.output_type === 'stream' ? o.text : 'data' in o ? o.data : o.output_type,
+      ),
+    );
+    expect(shown).toEqual([
+      [{ 'text/html': '<b>3</b>' }, { 'image/png': 'AQID' }],
+      [{ 'text/plain': 'second' }],
+      ['3\n', { 'text/plain': '[ 3, 6 ]' }],
+    ]);
+    expect(readNotebook(old).metadata['kernelspec']).toEqual(kernelspec);
+  });
+
+  it('shows the tables, tensors, charts and numbers that cells end with', async () => {
+    const shows = join(folder, 'shows.ipynb');
+    writeNotebook(shows, [
+      code("import * as tf from '@tensorflow/tfjs';\nimport * as aq from 'arquero';"),
+      code('tf.ones([200, 2])'),
+      code('tf.zeros([4, 1, 8, 8])'),
+      code("aq.table({ a: [1, 2], b: ['x', 'y'] })"),
+      code("import { comparisonPanels, toyBatch } from 'gibbs';\ntypeof comparisonPanels"),
+      code("({ $schema: 'https://vega.github.io/schema/vega-lite/v6.json', mark: 'point' })"),
+    ]);
+    expect(await gibbs(['notebook', 'run', shows, '--quiet'])).toMatchObject({ status: 0 });
+    const bundle = (cell: number) => {
+      // TensorFlow.js recommends another of its packages on stderr.
+      const o = outputs(shows, cell).find(({ output_type: type }) => type !== 'stream');
+      return o !== undefined && 'data' in o ? (o.data as Record<string, unknown>) : {};
+    };
+    expect(bundle(1)['text/plain']).toMatch(/^Tensor\[200,2\] float32\n {2}min 1 {2}max 1/);
+    expect(Object.keys(bundle(2))).toEqual(['image/png', 'text/plain']);
+    expect(bundle(3)['text/html']).toContain('<table>');
+    expect(bundle(4)['text/plain']).toBe("'function'");
+    expect(Object.keys(bundle(5))).toContain('application/vnd.vegalite.v5+json');
+  });
+
   it('shows the cell that failed, and the place in it', async () => {
     writeNotebook(path, [
       code('const a = 1;'),
@@ -109,7 +161,7 @@ describe('gibbs notebook run, with a real kernel', () => {
   });
 
   it('leaves nothing in its folder', () => {
-    const known = ['n.ipynb', 'out.ipynb'];
+    const known = ['n.ipynb', 'out.ipynb', 'tslab.ipynb', 'shows.ipynb'];
     expect(readdirSync(folder).filter((name) => !known.includes(name))).toEqual([]);
   });
 });

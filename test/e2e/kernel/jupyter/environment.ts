@@ -32,6 +32,10 @@ export interface PythonRun {
 /** Jupyter with this kernel, in folders of its own. */
 export interface Jupyter {
   test(file: string): Promise<PythonRun>;
+  /** The folders of the kernels that Jupyter itself finds, by name. */
+  kernels(): Promise<Record<string, string>>;
+  /** Runs `gibbs kernel` as one does who has activated the virtual environment. */
+  gibbsKernel(...args: readonly string[]): Promise<string>;
   dispose(): void;
 }
 
@@ -55,6 +59,18 @@ export async function prepareJupyter(): Promise<Jupyter> {
   await run(process.execPath, ['--input-type=module', '-e', code], { env });
   return {
     test: (file) => python(join(import.meta.dirname, file), home, env),
+    kernels: async () => {
+      const args = ['-m', 'jupyter', 'kernelspec', 'list', '--json'];
+      const { stdout } = await run(PYTHON, args, { env });
+      const found = JSON.parse(stdout) as { kernelspecs: Record<string, { resource_dir: string }> };
+      const entries = Object.entries(found.kernelspecs);
+      return Object.fromEntries(entries.map(([name, spec]) => [name, spec.resource_dir]));
+    },
+    gibbsKernel: async (...args) => {
+      const main = join(ROOT, 'dist', 'cli', 'main.js');
+      const active = { ...env, VIRTUAL_ENV: VENV };
+      return (await run(process.execPath, [main, 'kernel', ...args], { env: active })).stdout;
+    },
     dispose: () => rmSync(home, { recursive: true, force: true }),
   };
 }
