@@ -71,7 +71,10 @@ async function rerunCell(place: string, records: readonly RunRecord[]): Promise<
     `  results.push(await runToy({ ...choice${root} }));`,
     '}',
     'display.table(',
-    '  results.map(({ key, seed, steps, reused, metrics }) => ({ key, seed, steps, reused, ...metrics })),',
+    '  results.map(({ key, seed, steps, reused, metrics }) => ({',
+    '    ...{ key, seed, steps, reused },',
+    '    ...metrics,',
+    '  })),',
     ');',
     '',
   ].join('\n');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { axis, axisIds, brushed } from '../../src/view/page/axes.ts';
+import { brushAfter, gripOf, shifted } from '../../src/view/page/brush.ts';
 import {
   formatBytes,
   formatCount,
@@ -139,6 +140,43 @@ describe('parallel coordinates', () => {
   });
 });
 
+describe('a brush', () => {
+  const brush = { low: 0.3, high: 0.5 };
+  const press = (key: string, shiftKey = false) => brushAfter(brush, { key, shiftKey });
+
+  it('is held by an end or in between', () => {
+    const grips = [0.1, 0.31, 0.4, 0.49, 0.6].map((place) => gripOf(brush, place, 0.02));
+    expect(grips).toEqual(['outside', 'low', 'inside', 'high', 'outside']);
+    expect(gripOf(undefined, 0.4, 0.02)).toBe('outside');
+  });
+
+  it('keeps its length when it is moved, and stays on the axis', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -2, max: 2, noNaN: true }), (by) => {
+        const { low, high } = shifted(brush, by);
+        expect(high - low).toBeCloseTo(0.2, 12);
+        expect(low).toBeGreaterThanOrEqual(0);
+        expect(high).toBeLessThanOrEqual(1 + 1e-12);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('is made, moved, widened and cleared by keys', () => {
+    expect(brushAfter(undefined, { key: 'Enter', shiftKey: false })).toEqual({
+      low: 0.25,
+      high: 0.75,
+    });
+    expect(brushAfter(undefined, { key: 'ArrowUp', shiftKey: false })).toBe('unchanged');
+    expect(press('Enter')).toBe(brush);
+    expect((press('ArrowUp') as typeof brush).low).toBeGreaterThan(brush.low);
+    const wider = press('ArrowUp', true) as typeof brush;
+    expect(wider.high - wider.low).toBeGreaterThan(0.2);
+    expect(press('Escape')).toBeUndefined();
+    expect(press('a')).toBe('unchanged');
+  });
+});
+
 describe('scales', () => {
   const positive = fc.double({ min: 1e-6, max: 1e6, noNaN: true });
 
@@ -170,6 +208,7 @@ describe('scales', () => {
       { seed: 1 },
     );
     expect(scale(1, 1000, true).ticks(4)).toEqual([1, 10, 100, 1000]);
+    expect(scale(1.88, 1.95, true).ticks(4).length).toBeGreaterThan(2);
   });
 
   it('leave out what cannot be placed', () => {

@@ -104,7 +104,7 @@ describe('the page', () => {
       }
     }
     expect([...seen]).toEqual(
-      expect.arrayContaining(['style.css', 'main.js', 'parallel.js', 'font-400.ttf', 'icon.svg']),
+      expect.arrayContaining(['base.css', 'main.js', 'parallel.js', 'font-400.ttf', 'icon.svg']),
     );
   });
 

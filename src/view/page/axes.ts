@@ -1,4 +1,5 @@
 import type { WireRun } from '../wire.ts';
+import type { Brush } from './brush.ts';
 import { formatNumber, formatValue } from './format.ts';
 import { compareValues, metricNames, valueIn, varyingSettings } from './listing.ts';
 import { extent, padded, scale } from './scale.ts';
@@ -14,12 +15,6 @@ export interface Axis {
   readonly ticks: readonly { readonly place: number; readonly text: string }[];
   /** The value at a place, for whoever reads the brush. */
   textAt(place: number): string;
-}
-
-/** A stretch of an axis; both ends in 0 .. 1. */
-export interface Brush {
-  readonly low: number;
-  readonly high: number;
 }
 
 /** Up to so many values of a setting stand side by side, whatever their distances. */

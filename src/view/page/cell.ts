@@ -3,7 +3,7 @@ import { h, replace } from './dom.ts';
 
 const TITLES = {
   open: 'Copy as notebook cell',
-  rerun: 'Copy a cell that trains it',
+  rerun: 'Copy cell to train again',
 } as const;
 
 /** A button that copies runs as code for a notebook cell, and shows what it copied. */

@@ -9,8 +9,12 @@ import type { Model } from './model.ts';
 import { arrayPicture } from './pictures.ts';
 import { backLink, runLink, section } from './run-page.ts';
 
+/** More curves in one picture could not be told apart. */
+const MOST = 16;
+
 /** Runs side by side: curves in one picture, what differs in a table, samples in a row. */
-export function comparePage(model: Model, keys: readonly string[]): View {
+export function comparePage(model: Model, asked: readonly string[]): View {
+  const keys = asked.slice(0, MOST);
   if (keys.length < 2) {
     const hint =
       'Select two or more runs in the list (Space, or the box at the left), then compare them.';
@@ -27,13 +31,15 @@ export function comparePage(model: Model, keys: readonly string[]): View {
     { class: 'run' },
     backLink(),
     h('h1', {}, `${keys.length} runs compared`),
+    asked.length > MOST &&
+      h('p', { class: 'trouble' }, `${asked.length} are selected; the first ${MOST} are shown.`),
     legend,
     h('div', { class: 'actions' }, cellButton('open', keys), cellButton('rerun', keys)),
     section('Curves', curves.element),
     section('What differs', differing),
     section('Samples', samples),
   );
-  const told = new Map<string, string>();
+  let told = '';
 
   const showLegend = () =>
     replace(
@@ -70,10 +76,10 @@ export function comparePage(model: Model, keys: readonly string[]): View {
 
   const statuses = () => keys.map((key) => model.runs.get(key)?.status ?? 'removed').join();
   const refresh = () => {
-    showLegend();
     const now = statuses();
-    if (told.get('statuses') === now) return;
-    told.set('statuses', now);
+    if (now === told) return;
+    told = now;
+    showLegend();
     void load();
     void loadSamples();
   };
@@ -83,6 +89,10 @@ export function comparePage(model: Model, keys: readonly string[]): View {
     update: (changed) => {
       curves.update(changed);
       if (changed === 'all' || keys.some((key) => changed.has(key))) refresh();
+    },
+    recolour: () => {
+      curves.redraw();
+      void loadSamples();
     },
     close: () => curves.close(),
   };

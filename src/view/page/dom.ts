@@ -78,5 +78,7 @@ export interface View {
   readonly element: HTMLElement;
   /** Called when runs have changed. */
   update?(changed: ReadonlySet<string> | 'all'): void;
+  /** Called when the colours of the style sheet have changed: canvases do not follow by themselves. */
+  recolour?(): void;
   close?(): void;
 }

@@ -36,6 +36,7 @@ export class Filters {
     autocomplete: 'off',
     spellcheck: 'false',
   });
+  readonly #buttons = new Map(STATUSES.map((status) => this.#statusButton(status)));
   #known = '';
 
   constructor(onChange: () => void) {
@@ -59,7 +60,9 @@ export class Filters {
         onChange();
       });
     }
-    this.element.addEventListener('submit', (event) => {
+    this.element.addEventListener('submit', (event) => event.preventDefault());
+    this.#condition.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.isComposing) return;
       event.preventDefault();
       void this.#add(this.#condition.value);
     });
@@ -168,38 +171,32 @@ export class Filters {
     );
   }
 
+  /** The buttons stay the same elements: a click during an update must not be lost. */
   #showCounts(all: readonly WireRun[]): void {
     const counts = new Map<string, number>();
     for (const { status } of all) counts.set(status, (counts.get(status) ?? 0) + 1);
-    const present = STATUSES.filter((status) => counts.has(status) || this.statuses.has(status));
-    const focused = (document.activeElement as HTMLElement | null)?.dataset['status'];
-    replace(
-      this.#counts,
-      present.map((status) => {
-        const on = this.statuses.has(status);
-        const count = h('b', {}, formatCount(counts.get(status) ?? 0));
-        const button = h(
-          'button',
-          {
-            type: 'button',
-            class: `status ${status}`,
-            'aria-pressed': String(on),
-            'data-status': status,
-          },
-          `${status} `,
-          count,
-        );
-        button.addEventListener('click', () => {
-          if (on) this.statuses.delete(status);
-          else this.statuses.add(status);
-          this.#onChange();
-        });
-        return button;
-      }),
-    );
-    if (focused !== undefined) {
-      this.#counts.querySelector<HTMLElement>(`[data-status="${focused}"]`)?.focus();
+    for (const [status, { button, count }] of this.#buttons) {
+      const text = formatCount(counts.get(status) ?? 0);
+      if (count.textContent !== text) replace(count, text);
+      button.hidden = !counts.has(status) && !this.statuses.has(status);
+      button.setAttribute('aria-pressed', String(this.statuses.has(status)));
     }
+  }
+
+  #statusButton(status: string) {
+    const count = h('b');
+    const button = h(
+      'button',
+      { type: 'button', class: `status ${status}`, 'data-status': status },
+      `${status} `,
+      count,
+    );
+    button.addEventListener('click', () => {
+      if (!this.statuses.delete(status)) this.statuses.add(status);
+      this.#onChange();
+    });
+    this.#counts.append(button);
+    return [status, { button, count }] as const;
   }
 }
 

@@ -133,6 +133,7 @@ const LEADING: readonly Column[] = [
 const TRAILING: readonly Column[] = [
   { id: 'field.step', title: 'Step', numeric: true },
   { id: 'field.seconds', title: 'Time', numeric: true },
+  { id: 'field.created', title: 'Created', numeric: true },
   { id: 'field.updated', title: 'Updated', numeric: true },
 ];
 
@@ -170,7 +171,7 @@ export class Columns {
     this.usual = new Set([
       ...[...fields, ...TRAILING]
         .map(({ id }) => id)
-        .filter((id) => !WHEN_SEVERAL.includes(id) || several(id)),
+        .filter((id) => id !== HIDDEN && (!WHEN_SEVERAL.includes(id) || several(id))),
       ...(swept.length > 0 ? settings.slice(0, swept.length) : settings).slice(0, SETTINGS_SHOWN),
       ...numbers.slice(0, NUMBERS_SHOWN),
     ]);
@@ -180,6 +181,9 @@ export class Columns {
 
 /** Shown where runs differ in them. */
 const WHEN_SEVERAL: readonly string[] = ['field.experiment', 'labels.sweep', 'labels.preset'];
+
+/** Shown when somebody chooses it: it moves while a run does. */
+const HIDDEN = 'field.updated';
 
 /** A sorted copy; runs without a value come last either way, ties stand newest first. */
 export function sorted(runs: readonly WireRun[], { column, descending }: Order): WireRun[] {

@@ -13,7 +13,7 @@ import { runPage } from './run-page.ts';
 
 const model = new Model();
 const list: ListChoice = {
-  order: { column: 'field.updated', descending: true },
+  order: { column: 'field.created', descending: true },
   columns: undefined,
 };
 const parallel: ParallelChoice = { axes: undefined, colour: undefined, brushes: new Map() };
@@ -57,12 +57,19 @@ function showFrame(): void {
     ['#/parallel', 'Parallel coordinates', location.hash.startsWith('#/parallel')],
     [compare, 'Compare', location.hash.startsWith('#/compare')],
   ];
-  replace(
-    byId('views'),
-    links.map(([href, text, here]) => h('a', { href, 'aria-current': here ? 'page' : null }, text)),
-  );
-  replace(byId('place'), h('bdi', {}, model.place));
-  byId('place').title = model.place;
+  // What has not changed stays: a click during an update must not be lost.
+  const shown = JSON.stringify([links, model.place]);
+  if (byId('views').dataset['shown'] !== shown) {
+    byId('views').dataset['shown'] = shown;
+    replace(
+      byId('views'),
+      links.map(([href, name, here]) =>
+        h('a', { href, 'aria-current': here ? 'page' : null }, name),
+      ),
+    );
+    replace(byId('place'), h('bdi', {}, model.place));
+    byId('place').title = model.place;
+  }
   const { state, text, since } = model.link;
   const link = byId('link');
   link.className = `link ${state}`;
@@ -158,12 +165,7 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
   event.preventDefault();
   byId('main').focus();
 });
-// Canvases take their colours from the style sheet when they are drawn.
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  view?.close?.();
-  view = undefined;
-  route();
-});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => view?.recolour?.());
 follow({
   onHello: () => void load(),
   onChange: (change) => {

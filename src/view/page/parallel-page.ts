@@ -1,5 +1,6 @@
 import type { WireRun } from '../wire.ts';
-import { type Axis, axis, axisIds, type Brush, brushed } from './axes.ts';
+import { type Axis, axis, axisIds, brushed } from './axes.ts';
+import type { Brush } from './brush.ts';
 import { h, oncePerFrame, replace, type View } from './dom.ts';
 import type { Filters } from './filters.ts';
 import { formatCount } from './format.ts';
@@ -146,6 +147,7 @@ export function parallelPage(
       await filters.refresh();
       draw();
     },
+    recolour: draw,
     close: () => plot.close(),
   };
 }

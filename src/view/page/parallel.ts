@@ -1,5 +1,7 @@
 import type { WireRun } from '../wire.ts';
-import type { Axis, Brush } from './axes.ts';
+import type { Axis } from './axes.ts';
+import type { Brush } from './brush.ts';
+import { brushWith } from './brushing.ts';
 import { canvasContext, h, oncePerFrame, replace, styleOf } from './dom.ts';
 import { shortKey } from './format.ts';
 
@@ -8,9 +10,7 @@ const BOTTOM = 26;
 const SIDE = 64;
 /** Where runs without a value run, below the axis. */
 const MISSING = -0.05;
-const EDGE = 7;
 const NEAR = 9;
-const KEY_STEP = 0.05;
 
 export interface ParallelEvents {
   onBrush(id: string, brush: Brush | undefined): void;
@@ -243,8 +243,13 @@ export class ParallelPlot {
       ),
       h('i', { class: 'brush' }),
     );
-    strip.addEventListener('pointerdown', (event) => this.#drag(id, strip, event));
-    strip.addEventListener('keydown', (event) => this.#key(id, event));
+    brushWith(strip, {
+      brush: () => this.#brushes.get(id),
+      placeOf: ({ clientY }) =>
+        1 - (clientY - this.element.getBoundingClientRect().top - TOP) / this.#inner.height,
+      length: () => this.#inner.height,
+      onBrush: (brush) => this.#events.onBrush(id, brush),
+    });
     return strip;
   }
 
@@ -266,63 +271,6 @@ export class ParallelPlot {
       strip.setAttribute('aria-valuetext', text);
     });
   }
-
-  /** Draws a new stretch, or moves or resizes the one under the pointer; a click clears it. */
-  #drag(id: string, strip: HTMLElement, down: PointerEvent): void {
-    if (down.button !== 0) return;
-    strip.setPointerCapture(down.pointerId);
-    const box = this.element.getBoundingClientRect();
-    const placeOf = (event: PointerEvent) =>
-      Math.max(0, Math.min(1, 1 - (event.clientY - box.top - TOP) / this.#inner.height));
-    const from = placeOf(down);
-    const before = this.#brushes.get(id);
-    const edge = EDGE / this.#inner.height;
-    const grip =
-      before && Math.abs(from - before.low) < edge
-        ? 'low'
-        : before && Math.abs(from - before.high) < edge
-          ? 'high'
-          : before && from > before.low && from < before.high
-            ? 'move'
-            : 'new';
-    let moved = false;
-    const onMove = (event: PointerEvent) => {
-      const to = placeOf(event);
-      moved ||= Math.abs(event.clientY - down.clientY) > 2;
-      if (!moved) return;
-      if (grip === 'move' && before) this.#events.onBrush(id, shifted(before, to - from));
-      else {
-        const fixed = grip === 'low' ? before?.high : grip === 'high' ? before?.low : from;
-        const [a, b] = [fixed ?? from, to];
-        this.#events.onBrush(id, { low: Math.min(a, b), high: Math.max(a, b) });
-      }
-    };
-    const onUp = () => {
-      strip.removeEventListener('pointermove', onMove);
-      if (!moved) this.#events.onBrush(id, undefined);
-    };
-    strip.addEventListener('pointermove', onMove);
-    strip.addEventListener('pointerup', onUp, { once: true });
-    strip.addEventListener('pointercancel', onUp, { once: true });
-  }
-
-  #key(id: string, event: KeyboardEvent): void {
-    const brush = this.#brushes.get(id);
-    const by = { ArrowUp: KEY_STEP, ArrowDown: -KEY_STEP }[event.key];
-    if (event.key === 'Escape') this.#events.onBrush(id, undefined);
-    else if (event.key === 'Enter') this.#events.onBrush(id, brush ?? { low: 0.25, high: 0.75 });
-    else if (by !== undefined && brush && event.shiftKey) {
-      const [low, high] = [Math.max(0, brush.low - by), Math.min(1, brush.high + by)];
-      if (low < high) this.#events.onBrush(id, { low, high });
-    } else if (by !== undefined && brush) this.#events.onBrush(id, shifted(brush, by));
-    else return;
-    event.preventDefault();
-  }
-}
-
-function shifted({ low, high }: Brush, by: number): Brush {
-  const allowed = Math.max(-low, Math.min(1 - high, by));
-  return { low: low + allowed, high: high + allowed };
 }
 
 function line(

@@ -1,7 +1,8 @@
-import type { WireArray, WireDetails } from '../wire.ts';
+import type { WireArray, WireDetails, WireRun } from '../wire.ts';
 import { api, ServerError } from './api.ts';
 import { h, replace, styleOf } from './dom.ts';
 import { formatCount, formatNumber } from './format.ts';
+import { settingsOf } from './listing.ts';
 import { extent } from './scale.ts';
 
 /** What an array is drawn as. */
@@ -23,8 +24,6 @@ const MOST_POINTS = 10_000;
 const MOST_IMAGES = 64;
 const IMAGES_A_ROW = 8;
 const BINS = 60;
-/** The square that the toy densities are drawn on. */
-const TOY_SQUARE: readonly [number, number] = [-4, 4];
 
 /** The arrays of a run as pictures: points, densities, grids of images, histograms. */
 export function pictures(run: WireDetails): HTMLElement {
@@ -47,7 +46,7 @@ export function pictures(run: WireDetails): HTMLElement {
 }
 
 /** One array, drawn once it has come. */
-export function arrayPicture(run: { key: string }, array: WireArray): HTMLElement {
+export function arrayPicture(run: WireRun, array: WireArray): HTMLElement {
   const { name, shape } = array;
   const kind = kindOf(array);
   const canvas = h('canvas', { role: 'img', class: kind });
@@ -60,7 +59,7 @@ export function arrayPicture(run: { key: string }, array: WireArray): HTMLElemen
   );
   canvas.setAttribute('aria-label', `${name} of ${run.key}, ${kind}, shape ${shape.join(' by ')}`);
   api.array(run.key, array).then(
-    (data) => paint(canvas, note, kind, shape, data),
+    (data) => paint(canvas, note, kind, shape, data, settingsOf(run).get('evaluation.limit')),
     (error: unknown) => {
       if (!(error instanceof ServerError)) throw error;
       replace(figure, h('p', { class: 'trouble' }, `${name}: ${error.message}`));
@@ -97,8 +96,9 @@ function paint(
   kind: Kind,
   shape: readonly number[],
   data: Float32Array,
+  limit: unknown,
 ): void {
-  if (kind === 'points') note.append(` · ${paintPoints(canvas, data)}`);
+  if (kind === 'points') note.append(` · ${paintPoints(canvas, data, limit)}`);
   else if (kind === 'density') paintDensity(canvas, data, shape[0]);
   else if (kind === 'images') paintImages(canvas, data, imageSize(shape) as ImageSize);
   else note.append(` · ${paintHistogram(canvas, data)}`);
@@ -112,9 +112,9 @@ function prepared(canvas: HTMLCanvasElement, width: number, height: number) {
 }
 
 /** @returns the square that is shown. */
-function paintPoints(canvas: HTMLCanvasElement, data: Float32Array): string {
+function paintPoints(canvas: HTMLCanvasElement, data: Float32Array, limit: unknown): string {
   const context = prepared(canvas, SIZE, SIZE);
-  const [low, high] = squareOf(data);
+  const [low, high] = squareOf(data, limit);
   const count = Math.min(MOST_POINTS, data.length / 2);
   context.fillStyle = styleOf('--points');
   // The more points, the fainter each, so that the density shows.
@@ -126,13 +126,11 @@ function paintPoints(canvas: HTMLCanvasElement, data: Float32Array): string {
   return `${formatNumber(low)} … ${formatNumber(high)}`;
 }
 
-function squareOf(data: Float32Array): readonly [number, number] {
+/** The square that the run's density is evaluated on, else one that holds all points. */
+function squareOf(data: Float32Array, limit: unknown): readonly [number, number] {
   const [low, high] = extent(data) ?? [-1, 1];
-  const within = data.filter((v) => v >= TOY_SQUARE[0] && v <= TOY_SQUARE[1]).length / data.length;
-  // A toy density fills its square; anything much smaller or larger has a square of its own.
-  if (within > 0.9 && Math.max(-low, high) > TOY_SQUARE[1] / 4) return TOY_SQUARE;
   const reach = Math.max(Math.abs(low), Math.abs(high)) * 1.05 || 1;
-  return [-reach, reach];
+  return typeof limit === 'number' ? [-limit, limit] : [-reach, reach];
 }
 
 function paintDensity(canvas: HTMLCanvasElement, logDensity: Float32Array, size: number): void {

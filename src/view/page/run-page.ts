@@ -12,9 +12,12 @@ import {
   formatValue,
   shortKey,
 } from './format.ts';
-import { leafEntries } from './listing.ts';
+import { leafEntries, settingsOf } from './listing.ts';
 import type { Model } from './model.ts';
 import { pictures } from './pictures.ts';
+
+/** How often a run under way is asked for its checkpoints and files. */
+const RELOAD_MS = 5000;
 
 /** A run: how it stands, curves, samples, numbers, configuration, environment, files. */
 export function runPage(model: Model, key: string): View {
@@ -33,12 +36,14 @@ export function runPage(model: Model, key: string): View {
     rest,
   );
   let shown: WireDetails | undefined;
-  let filesShown = '';
+  const parts = new Map<HTMLElement, string>();
+  let asked = 0;
   let asking = false;
 
   const load = async () => {
     if (asking) return;
     asking = true;
+    asked = Date.now();
     try {
       shown = await api.run(key);
       show();
@@ -50,17 +55,24 @@ export function runPage(model: Model, key: string): View {
     }
   };
 
+  // What has not changed stays: a click or a selection must not be lost to an update.
+  const put = (part: HTMLElement, content: unknown, make: () => readonly HTMLElement[]) => {
+    const now = JSON.stringify(content);
+    if (parts.get(part) === now) return;
+    parts.set(part, now);
+    replace(part, ...make());
+  };
+
   const show = () => {
     if (!shown) return;
     const run = { ...shown, ...model.runs.get(key) };
-    replace(head, ...heading(model, run));
+    const { status, error, files, config, environment, metrics, sessions, checkpoints } = run;
+    const standing = [status, error, model.removed.get(key), model.selected.has(key)];
+    put(head, standing, () => heading(model, run));
     replace(facts, ...factsOf(run));
-    const files = JSON.stringify([run.files, run.status === 'running']);
-    if (files !== filesShown) {
-      filesShown = files;
-      replace(samples, h('h2', {}, 'Samples'), pictures(run));
-    }
-    replace(rest, ...tables(run));
+    put(samples, [files, status === 'running'], () => [h('h2', {}, 'Samples'), pictures(run)]);
+    const rows = [config, environment, metrics, sessions, checkpoints, files];
+    put(rest, rows, () => tables(run));
   };
   void load();
   return {
@@ -69,8 +81,15 @@ export function runPage(model: Model, key: string): View {
       curves.update(changed);
       if (changed === 'all' || changed.has(key)) {
         show();
-        if (model.runs.has(key)) void load();
+        const run = model.runs.get(key);
+        const turned = run && (run.status !== shown?.status || changed === 'all');
+        if (turned || (run && Date.now() - asked > RELOAD_MS)) void load();
       } else if (changed.size === 0) show();
+    },
+    recolour: () => {
+      curves.redraw();
+      parts.delete(samples);
+      show();
     },
     close: () => curves.close(),
   };
@@ -102,6 +121,7 @@ function heading(model: Model, run: WireDetails): HTMLElement[] {
       shortKey(run.key),
       h('span', { class: `status ${run.status}` }, run.status),
     ),
+    h('p', { class: 'subject' }, subjectOf(run)),
     h(
       'div',
       { class: 'actions' },
@@ -131,12 +151,19 @@ function heading(model: Model, run: WireDetails): HTMLElement[] {
   ];
 }
 
+/** What is trained on what, where the configuration says so. */
+function subjectOf(run: WireRun): string {
+  const settings = settingsOf(run);
+  const [method, dataset] = [settings.get('method'), settings.get('dataset')];
+  return [method, dataset].filter((value) => typeof value === 'string').join(' on ');
+}
+
 function factsOf(run: WireDetails): HTMLElement[] {
   const speed = run.seconds > 0 ? `${formatNumber(run.step / run.seconds)} / s` : '–';
   const facts: [string, string][] = [
     ['Seed', String(run.seed)],
     ['Step', formatCount(run.step)],
-    ['Training', formatDuration(run.seconds)],
+    ['Training', run.seconds > 0 ? formatDuration(run.seconds) : '–'],
     ['Iterations', speed],
     ['Created', formatTime(run.created)],
     ['Updated', formatTime(run.updated, true)],

@@ -59,8 +59,9 @@ export function linearTicks(low: number, high: number, count: number): number[] 
   );
 }
 
-/** Powers of ten, thinned out; 1, 2, 5 between them where there are few. */
+/** Powers of ten, thinned out; 1, 2, 5 between them where there are few, round values within one. */
 function logTicks(low: number, high: number, count: number): number[] {
+  if (high / low < 10) return linearTicks(low, high, count);
   const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const decades = to - from;
   const every = Math.max(1, Math.ceil(decades / Math.max(1, count)));

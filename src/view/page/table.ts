@@ -26,6 +26,7 @@ export class RunTable {
   readonly #body = h('div', { class: 'table-body', role: 'rowgroup' });
   readonly #draw = oncePerFrame(() => this.#drawRows());
   #rows: readonly WireRun[] = [];
+  #drawn = new Map<string, HTMLElement>();
   #columns: readonly Column[] = [];
   #order: Order = { column: 'field.created', descending: true };
   #selected: ReadonlySet<string> = new Set();
@@ -53,10 +54,12 @@ export class RunTable {
   }
 
   show(rows: readonly WireRun[], columns: readonly Column[], order: Order): void {
-    const activeKey = this.#rows[this.#active]?.key;
+    const reordered = order !== this.#order;
+    const activeKey = reordered ? rows[0]?.key : this.#rows[this.#active]?.key;
     const same = columns.map(({ id }) => id).join() === this.#columns.map(({ id }) => id).join();
     [this.#rows, this.#columns] = [rows, columns];
-    if (!same || order !== this.#order) {
+    if (reordered) this.element.scrollTop = 0;
+    if (!same || reordered) {
       this.#order = order;
       this.#drawHead();
     }
@@ -125,36 +128,49 @@ export class RunTable {
       this.#rows.length,
       Math.ceil((scrollTop + clientHeight) / ROW) + OVERSCAN,
     );
-    const rows: HTMLElement[] = [];
-    for (let i = first; i < last; i++) rows.push(this.#row(i));
-    this.#body.replaceChildren(...rows);
-    const active = this.#rows.length > 0 ? `row-${this.#active}` : '';
-    this.element.setAttribute('aria-activedescendant', active);
+    const before = this.#drawn;
+    this.#drawn = new Map();
+    for (let i = first; i < last; i++) {
+      const { key } = this.#rows[i];
+      // A row stays the same element: a click during an update must not be lost.
+      const row = before.get(key) ?? this.#newRow(key);
+      before.delete(key);
+      this.#drawn.set(key, row);
+      this.#fill(row, i);
+    }
+    for (const row of before.values()) row.remove();
+    // Read aloud in the order in which they stand.
+    let next = this.#body.firstElementChild;
+    for (const row of this.#drawn.values()) {
+      if (row === next) next = next.nextElementSibling;
+      else this.#body.insertBefore(row, next);
+    }
+    const active = this.#rows[this.#active];
+    this.element.setAttribute('aria-activedescendant', active ? `row:${active.key}` : '');
   }
 
-  #row(i: number): HTMLElement {
-    const run = this.#rows[i];
-    const selected = this.#selected.has(run.key);
+  #newRow(key: string): HTMLElement {
+    const tick = h('i', { class: 'tick', 'aria-hidden': 'true' });
     const row = h(
       'div',
-      {
-        role: 'row',
-        id: `row-${i}`,
-        class: i === this.#active ? 'row active' : 'row',
-        'data-key': run.key,
-        'data-index': i,
-        'aria-rowindex': i + 2,
-        'aria-selected': String(selected),
-      },
-      h(
-        'span',
-        { role: 'gridcell', class: 'pick' },
-        h('i', { class: 'tick', 'aria-hidden': 'true' }),
-      ),
-      ...this.#columns.map((column) => cell(run, column)),
+      { role: 'row', id: `row:${key}`, class: 'row', 'data-key': key },
+      h('span', { role: 'gridcell', class: 'pick' }, tick),
     );
-    row.style.transform = `translateY(${i * ROW}px)`;
     return row;
+  }
+
+  #fill(row: HTMLElement, i: number): void {
+    const run = this.#rows[i];
+    row.dataset['index'] = String(i);
+    row.setAttribute('aria-rowindex', String(i + 2));
+    row.setAttribute('aria-selected', String(this.#selected.has(run.key)));
+    row.classList.toggle('active', i === this.#active);
+    row.style.transform = `translateY(${i * ROW}px)`;
+    const content = this.#columns.map((column) => `${column.id} ${textIn(run, column)}`).join('\n');
+    if (row.dataset['content'] === content) return;
+    row.dataset['content'] = content;
+    while (row.children.length > 1) row.lastElementChild?.remove();
+    row.append(...this.#columns.map((column) => cell(run, column)));
   }
 
   #click(event: MouseEvent): void {
@@ -233,6 +249,7 @@ export class RunTable {
 function textIn(run: WireRun, { id }: Column): string {
   const value = valueIn(run, id);
   if (id === 'field.seconds') return formatDuration(run.seconds);
+  if (id === 'field.created') return formatTime(run.created);
   if (id === 'field.updated') return formatTime(run.updated);
   if (id === 'field.step') return formatCount(run.step);
   return formatValue(value);

@@ -31,7 +31,14 @@ export class Browser {
         const found = /on port (\d+)/.exec(said.replace(/--port=\S+|port 0\b/g, ''))?.[1];
         if (found !== undefined) done(found);
       });
-      driver.on('error', fail);
+      driver.on('error', () =>
+        fail(
+          new Error(
+            'the test of gibbs view needs Chromium and chromedriver: apt-get install chromium ' +
+              'chromium-driver (GIBBS_TEST_BROWSER=none leaves it out where they cannot be had)',
+          ),
+        ),
+      );
       driver.on('exit', (code) => fail(new Error(`chromedriver ended (${code}): ${said}`)));
     });
     const base = `http://127.0.0.1:${port}/session`;
