@@ -1,5 +1,5 @@
 import { ConfigError, unknownName } from '../../core/errors.ts';
-import { type Arguments, type Command, JSON_OPTION } from '../command.ts';
+import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
 
 const FORMATS = ['safetensors', 'onnx'];
 const MODELS = ['sampler', 'energy'];
@@ -26,11 +26,7 @@ export const exportCommand: Command = {
     current: { type: 'boolean', help: 'safetensors: the parameters, not their averages' },
     model: { type: 'string', value: 'NAME', help: 'onnx: sampler (default) or energy' },
     batch: { type: 'string', value: 'N', help: 'onnx: samples of a call (default: 16)' },
-    store: {
-      type: 'string',
-      value: 'DIR',
-      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
-    },
+    store: STORE_OPTION,
     json: JSON_OPTION,
   },
   run,
