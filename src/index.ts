@@ -356,6 +356,7 @@ export type { SweepProvenance, SweepResult, SweepRun } from './sweep/result.ts';
 export type { RunDetails } from './sweep/run-details.ts';
 export {
   type Estimate,
+  formatEstimate,
   type SummaryOptions,
   SummaryTable,
   type TableRun,

@@ -16,21 +16,17 @@ const config = (i: number) => ({
   network: { width: 200, latentDim: 2 },
 });
 
+const identity = (i: number) => ({ experiment: 'bench', config: config(i), seed: i, code: 'b' });
+
 /** A store of finished runs. */
 function filled(place: string, runs: number): RunStore {
   const store = RunStore.open(place);
-  const first = StoreRun.open(store, {
-    experiment: 'bench',
-    config: config(0),
-    seed: 0,
-    code: 'b',
-  });
+  const first = StoreRun.open(store, identity(0));
   first.finish({ steps: 180_000, seconds: 1234.5, metrics: { gridKl: 0.1, mmd: 1e-3 } });
   const template = store.resolve(first.key);
   for (let i = 1; i < runs; i++) {
-    const identity = { experiment: 'bench', config: config(i), seed: i, code: 'b' };
-    const key = runKey(identity);
-    store.update(key, () => ({ ...template, ...identity, key, folder: key }));
+    const key = runKey(identity(i));
+    store.update(key, () => ({ ...template, ...identity(i), key, folder: key }));
   }
   return store;
 }
@@ -52,13 +48,7 @@ await serve<number>(
       };
       return { name: `Gibbs, lmdb ${versions.lmdb}`, versions, draw: () => 0, step };
     }
-    const store = RunStore.open(place);
-    const run = StoreRun.open(store, {
-      experiment: 'bench',
-      config: config(0),
-      seed: 0,
-      code: 'b',
-    });
+    const run = StoreRun.open(RunStore.open(place), identity(0));
     const step = (at: number) => run.log({ step: at, energyLoss: 0.1 + at, generatorLoss: -0.2 });
     return { name: `Gibbs, lmdb ${versions.lmdb}`, versions, draw: () => ++row, step };
   },

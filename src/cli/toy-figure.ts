@@ -6,10 +6,12 @@ import type { ToyConfig } from '../experiments/toy-config.ts';
 import type { ToyFigureData, ToyPanel } from '../experiments/toy-figure.ts';
 import type { ToyPlan } from '../experiments/toy-plans.ts';
 import type { Spec } from '../figures/density-panels.ts';
+import type { RunRecord } from '../train/store/record.ts';
+import type { RunStore } from '../train/store/run-store.ts';
 import { type Job, runJobs } from './workers.ts';
 
 /** Figure 1 with the panels of DDAEBM alone has a layout and a name of its own. */
-const ALONE = 'fig1-toy-density';
+export const ALONE = 'fig1-toy-density';
 
 export interface TrainingRequest {
   readonly preset: string;
@@ -79,15 +81,22 @@ function runArguments(options: ToyOptions, { runs, retrain }: TrainingRequest): 
   ];
 }
 
-/** Writes SVG, PNG and JSON. @returns their paths. */
+/**
+ * Writes SVG, PNG and JSON.
+ * @param root the store that runs were taken from, for what it knows of their making.
+ * @returns their paths.
+ */
 export async function writeToyFigure(
   data: ToyFigureData,
   folder: string,
   preset: string | undefined,
+  root: string,
 ): Promise<string[]> {
   const { renderPng, rendererVersions, renderSvg } = await import('../figures/render.ts');
   const { makeFolder } = await import('../core/folders.ts');
   const { toyClaims, toyTable } = await import('../experiments/toy-table.ts');
+  const { RunStore } = await import('../train/store/run-store.ts');
+  const store = RunStore.find(root);
   const alone = isAlone(data);
   const { spec, title, caption } = alone ? await aloneSpec(data, preset) : await comparison(data);
   const name = alone ? ALONE : data.plan.name;
@@ -97,7 +106,7 @@ export async function writeToyFigure(
     ...(preset !== undefined && { preset }),
     seed: data.panels[0].seed,
     renderer: rendererVersions(),
-    runs: data.panels.map(provenanceOf),
+    runs: data.panels.map((panel) => provenanceOf(panel, store)),
   };
   const svg = await renderSvg(spec, provenance);
   const details = {
@@ -107,7 +116,8 @@ export async function writeToyFigure(
     table: toyTable(data),
     ...(!alone && { claims: toyClaims(data) }),
     runs: data.panels.map((panel) => ({
-      ...provenanceOf(panel),
+      ...provenanceOf(panel, store),
+      finished: recordOf(panel, store)?.updated,
       metrics: panel.metrics,
       seconds: panel.seconds,
       environment: panel.environment,
@@ -164,9 +174,15 @@ async function comparison(data: ToyFigureData): Promise<Drawn> {
   return { ...description, spec: comparisonPanels(description) };
 }
 
-function provenanceOf(panel: ToyPanel) {
+function provenanceOf(panel: ToyPanel, store: RunStore | undefined) {
   const { gibbs, commit, dirty, packages, node } = panel.environment;
   const source = { gibbs, commit, dirty, node, packages };
-  const { model, dataset, config, seed, steps, checksum, source: from } = panel;
-  return { model: model.id, dataset, seed, steps, checksum, from, ...source, config };
+  const { model, dataset, config, seed, steps, checksum, source: from, key, runChecksum } = panel;
+  const code = recordOf(panel, store)?.code;
+  const run = { key, code, checksum, runChecksum, from };
+  return { model: model.id, dataset, seed, steps, ...run, ...source, config };
+}
+
+function recordOf({ key }: ToyPanel, store: RunStore | undefined): RunRecord | undefined {
+  return key === undefined ? undefined : store?.get(key);
 }

@@ -21,6 +21,10 @@ export interface ToyPanel {
   readonly steps: number;
   readonly seconds: number;
   readonly checksum: string;
+  /** Of a run, in its store. */
+  readonly key?: string;
+  /** Of a checkpoint: of the run before its parameters were rounded. */
+  readonly runChecksum?: string;
   readonly environment: Environment;
   readonly samples: ArrayLike<number>;
   /** `[gridSize²]`; absent where the method has no density. */

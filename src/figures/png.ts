@@ -1,4 +1,4 @@
-import { crc32, deflateSync } from 'node:zlib';
+import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { DataError } from '../core/errors.ts';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -70,6 +70,21 @@ export function sizeOfPng(png: Uint8Array): { width: number; height: number } {
   const { data } = chunks(png)[0];
   const view = new DataView(data.buffer, data.byteOffset);
   return { width: view.getUint32(0), height: view.getUint32(4) };
+}
+
+/**
+ * Whether two pictures of `encodeIndexedPng` show the same, also where their bytes differ because
+ * another version of zlib packed them or another text goes with them.
+ * @throws DataError when one of them is not a PNG.
+ */
+export function isSamePicture(a: Uint8Array, b: Uint8Array): boolean {
+  const [x, y] = [a, b].map((png) => {
+    const found = chunks(png);
+    const of = (type: string) =>
+      Buffer.concat(found.filter((chunk) => chunk.type === type).map(({ data }) => data));
+    return [of('IHDR'), of('PLTE'), inflateSync(of('IDAT'))];
+  });
+  return x.every((part, i) => part.equals(y[i]));
 }
 
 function chunks(png: Uint8Array): Chunk[] {

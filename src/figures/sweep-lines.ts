@@ -2,12 +2,12 @@ import type { Spec } from './density-panels.ts';
 import { panelRow } from './panel-row.ts';
 import {
   checkNames,
+  meanRows,
   type Swept,
   type SweptRun,
   settingsOf,
   settingTitle,
   valuesOf,
-  valueText,
 } from './sweep-runs.ts';
 import { CATEGORIES, MODEL_COLOUR } from './theme.ts';
 
@@ -66,12 +66,7 @@ function linePanel(runs: readonly SweptRun[], panel: LinePanel, axes: Axes): Spe
   const { metric, title = metric, log = false } = panel;
   const { x, colour } = axes;
   const orders = colour === undefined ? undefined : valuesOf(runs, colour);
-  const values = runs.flatMap(({ settings, metrics }) => {
-    const y = metrics[metric];
-    if (y === undefined || (log && y <= 0)) return [];
-    const c = colour === undefined ? '' : valueText(settings[colour]);
-    return [{ x: valueText(settings[x]), y: Number(y.toPrecision(5)), c }];
-  });
+  const values = meanRows(runs, metric, { x, colour, log });
   const encoding = {
     x: {
       field: 'x',
@@ -81,10 +76,10 @@ function linePanel(runs: readonly SweptRun[], panel: LinePanel, axes: Axes): Spe
       axis: { title: settingTitle(x), labelAngle: 0 },
     },
     y: {
-      field: 'y',
+      field: 'mean',
       type: 'quantitative',
       scale: log ? { type: 'log' } : { zero: false },
-      axis: { title: null, tickCount: 5, ...(log && { format: '.0~e' }) },
+      axis: { title: null, tickCount: 5, ...(log && { format: '.2~g' }) },
     },
     color: orders
       ? {
@@ -96,16 +91,18 @@ function linePanel(runs: readonly SweptRun[], panel: LinePanel, axes: Axes): Spe
         }
       : { value: MODEL_COLOUR },
   };
-  const y = { ...encoding.y, aggregate: 'mean' };
   return {
     title,
     width: SIDE,
     height: SIDE,
     data: { values },
     layer: [
-      { mark: { type: 'line', strokeWidth: 1.5 }, encoding: { ...encoding, y } },
-      { mark: { type: 'errorbar', extent: 'stderr', thickness: 1.5 }, encoding },
-      { mark: { type: 'point', filled: true, size: 38, opacity: 1 }, encoding: { ...encoding, y } },
+      { mark: { type: 'line', strokeWidth: 1.5, aria: false }, encoding },
+      {
+        mark: { type: 'rule', strokeWidth: 1.5, aria: false },
+        encoding: { ...encoding, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' } },
+      },
+      { mark: { type: 'point', filled: true, size: 38, opacity: 1, aria: false }, encoding },
     ],
   };
 }

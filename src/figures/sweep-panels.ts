@@ -2,6 +2,8 @@ import type { Spec } from './density-panels.ts';
 import { heading } from './heading.ts';
 import {
   checkNames,
+  type MeanRow,
+  meanRows,
   type Swept,
   settingsOf,
   settingTitle,
@@ -20,6 +22,8 @@ export interface SweepPanelOptions {
   readonly y: string;
   /** Name of the metric on its axis. Default: as in the runs. */
   readonly yTitle?: string;
+  /** A logarithmic axis; runs whose metric is 0 or below are left out. */
+  readonly log?: boolean;
   /** The setting in colour. Default: the second that varies, if there is one. */
   readonly colour?: string;
   /** Key of the run that is chosen at first. Default: that of the least `y`. */
@@ -48,7 +52,11 @@ export function sweepPanels(swept: Swept, options: SweepPanelOptions): Spec {
     settings: [x, ...(colour === undefined ? [] : [colour])],
     metrics: [y],
   });
-  const runs = all.filter(({ metrics, key }) => metrics[y] !== undefined && key !== null);
+  const { log = false } = options;
+  const runs = all.filter(({ metrics, key }) => {
+    const value = metrics[y];
+    return value !== undefined && key !== null && !(log && value <= 0);
+  });
   const rows = runs.map((run) => {
     const { curve, samples = [] } = swept.details(run) ?? {};
     const point = settings.map((name) => `${settingTitle(name)} ${valueText(run.settings[name])}`);
@@ -74,7 +82,8 @@ export function sweepPanels(swept: Swept, options: SweepPanelOptions): Spec {
       ...(colour !== undefined && { c: settingTitle(colour) }),
     },
     { x: valuesOf(runs, x), ...(colour !== undefined && { c: valuesOf(runs, colour) }) },
-    chosen,
+    meanRows(runs, y, { x, colour, log }),
+    { chosen, log },
   );
   const hasCurves = rows.some(({ steps }) => steps.length > 0);
   const hasSamples = rows.some(({ u }) => u.length > 0);
@@ -117,8 +126,14 @@ interface Orders {
   readonly c?: readonly string[];
 }
 
+interface Point {
+  readonly chosen: string | null;
+  readonly log: boolean;
+}
+
 /** Every run as a point, with mean ± standard error over seeds behind. */
-function scatter(titles: Titles, orders: Orders, chosen: string | null): Spec {
+function scatter(titles: Titles, orders: Orders, means: readonly MeanRow[], point: Point): Spec {
+  const { chosen, log } = point;
   const place = {
     x: { field: 'x', type: 'nominal', sort: orders.x, axis: { title: titles.x, labelAngle: 0 } },
     ...(orders.c && { xOffset: { field: 'c', type: 'nominal', sort: orders.c } }),
@@ -128,10 +143,14 @@ function scatter(titles: Titles, orders: Orders, chosen: string | null): Spec {
       field: 'c',
       type: 'nominal',
       sort: orders.c,
-      legend: { title: titles.c, orient: 'bottom', symbolType: 'circle' },
+      legend: { title: titles.c, orient: 'bottom', symbolType: 'circle', symbolOpacity: 1 },
     },
   };
-  const y = { type: 'quantitative', scale: { zero: false }, axis: { title: titles.y } };
+  const y = {
+    type: 'quantitative',
+    scale: log ? { type: 'log' } : { zero: false },
+    axis: { title: titles.y, ...(log && { format: '.2~g' }) },
+  };
   const isChosen = { param: CHOSEN, empty: false };
   return {
     width: SIDE,
@@ -139,14 +158,21 @@ function scatter(titles: Titles, orders: Orders, chosen: string | null): Spec {
     title: { text: 'Runs' },
     layer: [
       {
-        mark: { type: 'errorbar', extent: 'stderr', thickness: 1.5, opacity: 0.5 },
-        encoding: { ...place, y: { ...y, field: 'y' }, ...(colour ?? { color: { value: MUTED } }) },
+        data: { values: means },
+        mark: { type: 'rule', strokeWidth: 1.5, opacity: 0.5, aria: false },
+        encoding: {
+          ...place,
+          y: { ...y, field: 'low' },
+          y2: { field: 'high' },
+          ...(colour ?? { color: { value: MUTED } }),
+        },
       },
       {
+        data: { values: means },
         mark: { type: 'tick', thickness: 1.5, width: 14, opacity: 0.5, orient: 'horizontal' },
         encoding: {
           ...place,
-          y: { ...y, field: 'y', aggregate: 'mean' },
+          y: { ...y, field: 'mean' },
           ...(colour ?? { color: { value: MUTED } }),
         },
       },

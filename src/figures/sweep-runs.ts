@@ -60,3 +60,42 @@ export function checkNames(
     if (!metrics.includes(name)) throw unknownName('metric of the sweep', name, metrics);
   }
 }
+
+/** Mean ± standard error of a metric over the runs that share two settings, ready to be drawn. */
+export interface MeanRow {
+  readonly x: string;
+  readonly c: string;
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * Means of a metric by the values of one setting or two. A single run has no error: its bar has no
+ * length. Below 0 a bar on a logarithmic axis would have no end, so there it ends at the least run.
+ */
+export function meanRows(
+  runs: readonly SweptRun[],
+  metric: string,
+  axes: { readonly x: string; readonly colour: string | undefined; readonly log: boolean },
+): MeanRow[] {
+  const groups = new Map<string, { x: string; c: string; values: number[] }>();
+  for (const { settings, metrics } of runs) {
+    const value = metrics[metric];
+    if (value === undefined || (axes.log && value <= 0)) continue;
+    const x = valueText(settings[axes.x]);
+    const c = axes.colour === undefined ? '' : valueText(settings[axes.colour]);
+    const group = groups.get(JSON.stringify([x, c])) ?? { x, c, values: [] };
+    group.values.push(value);
+    groups.set(JSON.stringify([x, c]), group);
+  }
+  return [...groups.values()].map(({ x, c, values }) => {
+    const n = values.length;
+    const mean = values.reduce((sum, v) => sum + v, 0) / n;
+    const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+    const error = n > 1 ? Math.sqrt(squares / (n - 1) / n) : 0;
+    const low = mean - error;
+    const least = Math.min(...values);
+    return { x, c, mean, low: axes.log && low <= 0 ? least : low, high: mean + error };
+  });
+}

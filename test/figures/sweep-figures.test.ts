@@ -5,6 +5,7 @@ import { ConfigError } from '../../src/core/errors.ts';
 import { renderSvg } from '../../src/figures/render.ts';
 import { sweepLines } from '../../src/figures/sweep-lines.ts';
 import { sweepPanels } from '../../src/figures/sweep-panels.ts';
+import { meanRows } from '../../src/figures/sweep-runs.ts';
 
 const runs = [1, 4].flatMap((T) =>
   ['jeffreys', 'kl'].flatMap((divergence) =>
@@ -83,11 +84,33 @@ describe('sweepLines', () => {
   it('draws the mean over seeds for each point', async () => {
     const spec = sweepLines(swept, { panels: [{ metric: 'gridKl', title: 'KL' }] });
     const view = await viewOf(spec);
-    const means = shown(view, 'mean_y').map((row) => [row['x'], row['c'], row['mean_y']]);
+    const means = shown(view, 'mean').map((row) => [row['x'], row['c'], row['mean']]);
     expect(means).toContainEqual(['1', 'jeffreys', 1.25]);
     expect(means).toContainEqual(['4', 'kl', 4.5]);
     view.finalize();
     expect(await renderSvg(spec, {})).toContain('divergence');
+  });
+
+  it('has bars of one standard error, of no length for a single run', async () => {
+    expect(
+      meanRows(runs, 'gridKl', { x: 'diffusion.T', colour: undefined, log: false })[0],
+    ).toEqual({
+      x: '1',
+      c: '',
+      mean: 1.375,
+      // Of 1, 1.5, 1.25, 1.75.
+      low: 1.375 - Math.sqrt(0.3125 / 3 / 4),
+      high: 1.375 + Math.sqrt(0.3125 / 3 / 4),
+    });
+    const alone = { ...swept, measured: () => runs.filter(({ seed }) => seed === 0) };
+    const [row] = meanRows(alone.measured(), 'gridKl', {
+      x: 'diffusion.T',
+      colour: 'objective.divergence',
+      log: true,
+    });
+    expect([row.low, row.high]).toEqual([1, 1]);
+    expect(await renderSvg(sweepLines(alone, { panels: [{ metric: 'gridKl' }] }), {})).toBeTruthy();
+    expect(await renderSvg(sweepPanels(alone, { y: 'gridKl', log: true }), {})).toBeTruthy();
   });
 
   it('leaves values that a logarithm does not have out', async () => {

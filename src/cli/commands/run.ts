@@ -51,6 +51,11 @@ export const runCommand: Command = {
       value: 'SECONDS',
       help: 'time between checkpoints (default: 30)',
     },
+    best: {
+      type: 'string',
+      value: 'METRIC',
+      help: 'toy: also keep the checkpoint at which this loss was lowest (see gibbs runs show)',
+    },
     fresh: { type: 'boolean', help: 'start over, even where a result or checkpoint exists' },
     resume: { type: 'boolean', help: 'fail unless there is a checkpoint to go on from' },
     publish: {
@@ -99,6 +104,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
     checkpointSeconds,
     fresh: args.flag('fresh'),
     resume: args.flag('resume'),
+    best: args.text('best'),
     onProgress: (progress) => {
       if (!toParent({ progress })) display.update(name, progress);
     },
