@@ -219,6 +219,14 @@ export {
   runNice,
 } from './experiments/nice.ts';
 export {
+  evaluateOod,
+  OOD_SCORES,
+  type OodOptions,
+  type OodResult,
+  readOod,
+  writeOod,
+} from './experiments/ood.ts';
+export {
   countOfData,
   estimateStacked,
   picturesOfData,
@@ -272,6 +280,7 @@ export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
 export { latentEnergyFigure, latentPicturesFigure } from './figures/latent-prior.ts';
 export { niceCurvesFigure, niceSamplesFigure } from './figures/nice.ts';
+export { oodFigure } from './figures/ood.ts';
 export { type PictureFigure, picturePanels } from './figures/picture-panels.ts';
 export { renderPng, renderSvg } from './figures/render.ts';
 export { stackedCurvesFigure, stackedSamplesFigure } from './figures/stacked.ts';

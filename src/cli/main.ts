@@ -34,6 +34,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'measure generated images against real ones',
     load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   },
+  ood: {
+    summary: 'tell other images from CIFAR-10 by the energy of a run',
+    load: async () => (await import('./commands/ood.ts')).oodCommand,
+  },
   export: {
     summary: 'take the networks of a run out, as safetensors or ONNX',
     load: async () => (await import('./commands/export.ts')).exportCommand,
