@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { ConfigError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { makeFolder } from '../core/folders.ts';
 import { gibbsVersion } from '../core/versions.ts';
 import type { EdRun, EdRunOptions } from '../experiments/ed-run.ts';
 import type { Spec } from '../figures/density-panels.ts';
+import type { Arguments } from './command.ts';
 
 interface Drawing {
   /** Of the files, e.g. `fig2-nice-mnist`. */
@@ -106,4 +108,36 @@ export async function writeMnistFigure(
     }
   }
   return paths;
+}
+
+/** `gibbs figure` for one of `MNIST_FIGURES`. @returns the exit code. */
+export async function mnistFigure(args: Arguments, signal: AbortSignal): Promise<number> {
+  const { defaultRunsFolder, projectRoot } = await import('../experiments/runs-folder.ts');
+  const { ProgressDisplay } = await import('../train/progress.ts');
+  const [figure] = args.positionals;
+  for (const name of ['methods', 'jobs']) {
+    if (args.text(name) !== undefined) {
+      throw new ConfigError(`figure ${figure} always shows the same runs, without --${name}`);
+    }
+  }
+  if (args.texts('set').length > 0 || args.flag('from-checkpoints')) {
+    throw new ConfigError(
+      `figure ${figure} takes --preset, --seed, --retrain, --store and --out only`,
+    );
+  }
+  const display = new ProgressDisplay(process.stderr);
+  const folder = args.text('out') ?? join(projectRoot(), 'figures');
+  const files = await writeMnistFigure(figure, folder, {
+    preset: args.text('preset'),
+    seed: args.count('seed'),
+    root: args.text('store') ?? args.text('runs') ?? defaultRunsFolder(),
+    fresh: args.flag('retrain'),
+    onProgress: (progress, title) => display.update(title, progress),
+    onNotice: (text) => display.note(`note: ${text}`),
+    signal,
+  });
+  display.end();
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify({ files })}\n`);
+  else process.stdout.write(files.map((file) => `${file}\n`).join(''));
+  return 0;
 }

@@ -61,9 +61,23 @@ export interface StackedResult {
   readonly pictures: HostTensor;
 }
 
-/** KL to the uniform law that a perfect sampler of n draws is expected to have, about (K−1)/(2n). */
+/**
+ * KL(n draws ‖ uniform) in nats that a perfect sampler of `modes` equally likely modes is expected
+ * to have, exactly: modes · E[X/n log(X modes/n)] for X binomial (n, 1/modes). About
+ * (modes − 1)/2n where n is much larger than `modes`.
+ */
 export function samplingFloor(samples: number, modes = MODES): number {
-  return (modes - 1) / (2 * samples);
+  if (modes < 2) return 0;
+  const odds = Math.log(1 / (modes - 1));
+  let logProbability = samples * Math.log1p(-1 / modes);
+  let sum = 0;
+  for (let x = 1; x <= samples; x++) {
+    logProbability += Math.log((samples - x + 1) / x) + odds;
+    // Far above the mean nothing is left.
+    if (x * modes > samples && logProbability < -60) break;
+    sum += Math.exp(logProbability) * (x / samples) * Math.log((x * modes) / samples);
+  }
+  return modes * sum;
 }
 
 /**

@@ -84,7 +84,7 @@ export function stackedSamplesFigure(runs: readonly StackedPicture[], real?: Pic
   return picturePanels({
     title: 'Three digits in one picture',
     caption:
-      'Each colour channel holds a digit of its own: 1000 triples, each as likely as the others.',
+      'Each colour channel holds a digit of its own: 1000 triples, all about equally likely.',
     columns: runs.length + (real ? 1 : 0),
     panels: [
       ...(real ? [{ pictures: real, header: 'Data' }] : []),

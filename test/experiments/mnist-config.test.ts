@@ -35,8 +35,22 @@ describe('the presets of the MNIST experiments', () => {
 
 describe('samplingFloor', () => {
   it('is 0.019 nat at the 26,000 samples of PacGAN', () => {
-    expect(samplingFloor(26_000)).toBeCloseTo(0.0192, 4);
-    expect(samplingFloor(10_000)).toBeCloseTo(0.05, 3);
+    expect(samplingFloor(26_000)).toBeCloseTo(0.0193, 4);
+    expect(samplingFloor(10_000)).toBeCloseTo(0.051, 3);
+  });
+
+  it('is the mean over all draws, however few', () => {
+    // Three draws of two modes: all alike with probability 1/4, else two and one.
+    const apart = Math.log(2) + (1 / 3) * Math.log(1 / 3) + (2 / 3) * Math.log(2 / 3);
+    expect(samplingFloor(3, 2)).toBeCloseTo(Math.log(2) / 4 + (3 / 4) * apart, 12);
+    expect(samplingFloor(1, 1000)).toBeCloseTo(Math.log(1000), 12);
+    expect(samplingFloor(10, 1)).toBe(0);
+  });
+
+  it('becomes (K − 1)/2N', () => {
+    for (const n of [100_000, 1_000_000]) {
+      expect(samplingFloor(n) / (999 / (2 * n))).toBeCloseTo(1, 2);
+    }
   });
 });
 
