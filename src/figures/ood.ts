@@ -8,7 +8,7 @@ export interface OodPicture {
   readonly energies: Readonly<Record<string, { readonly data: ArrayLike<number> }>>;
 }
 
-const BINS = 44;
+const BINS = 36;
 /** Share of the energies that may lie beyond the ends of the axis. */
 const TAIL = 0.005;
 /** Smallest −E shown. */
@@ -53,6 +53,7 @@ export function oodFigure({ rows, energies }: OodPicture): Spec {
     x: {
       title: '−E(x, 0): to the left is likely',
       domain: [10 ** axis[0], 10 ** axis[1]] as const,
+      ticks: powersWithin(axis),
       log: 10 as const,
     },
     y: { domain: [0, kinds.length + 0.1] as const, bare: true },
@@ -65,7 +66,7 @@ export function oodFigure({ rows, energies }: OodPicture): Spec {
   return derivationPanels({
     title: 'What the energy takes for CIFAR-10',
     caption:
-      'Shares of images by −E(x, 0), an energy at noise level 0: test images of CIFAR-10 in blue ' +
+      'Shares of images by −E(x, 0), an energy at noise level 0: test images of CIFAR-10 dark ' +
       'behind each kind of other image. A detector by energy rejects what lies to the right; it ' +
       'fails where the two lie on each other, or the others to the left.',
     panels: [
@@ -93,12 +94,22 @@ function ridges(
     ] as const) {
       curves.push({ x, y: y.map((v) => v * scale), base, colour, filled: true, width: 1.2 });
     }
-    notes.push({ x: 10 ** axis[0], y: base + 0.72, text: ` ${text}`, align: 'left' });
+    const left = axis[0] + 0.015 * (axis[1] - axis[0]);
+    notes.push({ x: 10 ** left, y: base + 0.78, text, align: 'left' });
   });
   return { curves, notes };
 }
 
-/** Shares of the values per bin as the outline of a histogram. */
+/** Powers of ten on the axis. */
+function powersWithin([from, to]: readonly [number, number]): number[] {
+  const first = Math.ceil(from);
+  return Array.from(
+    { length: Math.max(0, Math.floor(to) - first + 1) },
+    (_, i) => 10 ** (first + i),
+  );
+}
+
+/** Shares of the values per bin, at the middles of the bins. */
 function outline(values: Float64Array, [from, to]: readonly [number, number]) {
   const counts = new Float64Array(BINS);
   const size = (to - from) / BINS;
@@ -106,11 +117,6 @@ function outline(values: Float64Array, [from, to]: readonly [number, number]) {
     const bin = Math.floor((v - from) / size);
     if (bin >= 0 && bin < BINS) counts[bin] += 1 / values.length;
   }
-  const x: number[] = [10 ** from];
-  const y: number[] = [0];
-  counts.forEach((share, bin) => {
-    x.push(10 ** (from + bin * size), 10 ** (from + (bin + 1) * size));
-    y.push(share, share);
-  });
-  return { x: [...x, 10 ** to], y: [...y, 0] };
+  const middles = Array.from(counts, (_, bin) => 10 ** (from + (bin + 0.5) * size));
+  return { x: [10 ** from, ...middles, 10 ** to], y: [0, ...counts, 0] };
 }

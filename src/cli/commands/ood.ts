@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '../../core/errors.ts';
-import { type Arguments, type Command, JSON_OPTION, table } from '../command.ts';
+import { type Arguments, type Command, JSON_OPTION, STORE_OPTION, table } from '../command.ts';
 
 export const oodCommand: Command = {
   usage: 'ood RUN',
@@ -20,11 +20,7 @@ export const oodCommand: Command = {
     most: { type: 'string', value: 'N', help: 'images of each set (default: 2000)' },
     folder: { type: 'string', multiple: true, value: 'NAME=DIR', help: 'where a set lies' },
     ship: { type: 'boolean', help: 'put the result into data/checkpoints, for the notebook' },
-    store: {
-      type: 'string',
-      value: 'DIR',
-      help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
-    },
+    store: STORE_OPTION,
     json: JSON_OPTION,
   },
   run,
@@ -66,7 +62,7 @@ async function run(args: Arguments): Promise<number> {
   );
   if (args.flag('ship')) {
     writeOod(result);
-    process.stderr.write(`shipped: ${join(oodPath())}\n`);
+    process.stderr.write(`shipped: ${oodPath()}\n`);
   }
   const { energies: _, ...about } = result;
   if (args.flag('json')) {
