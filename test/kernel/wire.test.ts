@@ -24,6 +24,31 @@ describe('frames', () => {
   });
 });
 
+describe('frames of text', () => {
+  it('come joined as long as cell and stream are the same, and never pass another frame', () => {
+    const text = (c: number, s: 1 | 2, x: string): FromUser => ({ t: 'text', c, s, x });
+    const clear: FromUser = { t: 'clear', c: 1, wait: false };
+    const messages = [
+      text(1, 1, 'a'),
+      text(1, 1, 'ß'),
+      text(1, 2, 'c'),
+      clear,
+      text(1, 2, 'd'),
+      text(2, 2, 'e'),
+    ];
+    const got: FromUser[] = [];
+    const reader = new FrameReader((message) => got.push(message));
+    reader.push(Buffer.concat(messages.map((message) => encodeFrame(message))));
+    expect(got).toEqual([
+      text(1, 1, 'aß'),
+      text(1, 2, 'c'),
+      clear,
+      text(1, 2, 'd'),
+      text(2, 2, 'e'),
+    ]);
+  });
+});
+
 describe('batches of text', () => {
   it('keep the order and never mix streams or cells', () => {
     const out: TextPiece[] = [];

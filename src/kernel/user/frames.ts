@@ -35,11 +35,14 @@ function encodeText(cell: number, stream: 1 | 2, text: string): Buffer {
   return frame;
 }
 
-/** Cuts a byte stream into frames. */
+/** Cuts a byte stream into frames; texts that follow each other come joined. */
 export class FrameReader {
   readonly #onFrame: (message: FromUser, rest: Buffer) => void;
   #chunks: Buffer[] = [];
   #size = 0;
+  #text = '';
+  #cell = 0;
+  #stream: 1 | 2 = 1;
 
   constructor(onFrame: (message: FromUser, rest: Buffer) => void) {
     this.#onFrame = onFrame;
@@ -58,24 +61,37 @@ export class FrameReader {
     while (all.length - at >= 4) {
       const end = at + 4 + all.readUInt32LE(at);
       if (end > all.length) break;
-      this.#read(all, at, end);
+      const length = all.readUInt32LE(at + 4);
+      if (length === TEXT) this.#readText(all, at, end);
+      else {
+        this.#endText();
+        const jsonEnd = at + 8 + length;
+        const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
+        this.#onFrame(message, all.subarray(jsonEnd, end));
+      }
       at = end;
     }
+    this.#endText();
     this.#chunks = at < all.length ? [all.subarray(at)] : [];
     this.#size = all.length - at;
   }
 
-  #read(all: Buffer, at: number, end: number): void {
-    const length = all.readUInt32LE(at + 4);
-    if (length === TEXT) {
-      const s = all.readUInt8(at + 12) === 1 ? 1 : 2;
-      const x = all.toString('utf8', at + TEXT_HEAD, end);
-      this.#onFrame({ t: 'text', c: all.readUInt32LE(at + 8), s, x }, EMPTY);
-      return;
+  #readText(all: Buffer, at: number, end: number): void {
+    const cell = all.readUInt32LE(at + 8);
+    const stream = all[at + 12] === 1 ? 1 : 2;
+    if (cell !== this.#cell || stream !== this.#stream) {
+      this.#endText();
+      this.#cell = cell;
+      this.#stream = stream;
     }
-    const jsonEnd = at + 8 + length;
-    const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
-    this.#onFrame(message, all.subarray(jsonEnd, end));
+    this.#text += all.toString('utf8', at + TEXT_HEAD, end);
+  }
+
+  #endText(): void {
+    if (this.#text === '') return;
+    const frame = { t: 'text', c: this.#cell, s: this.#stream, x: this.#text } as const;
+    this.#text = '';
+    this.#onFrame(frame, EMPTY);
   }
 
   #join(): void {

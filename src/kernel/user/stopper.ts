@@ -167,7 +167,8 @@ export class Stopper {
       while (frames !== undefined && this.#runs(cell)) {
         const isLast = performance.now() > end;
         if (this.#mayEnd(frames[0], isLast)) {
-          await this.#ask('Runtime.evaluate', { expression: UNWIND }, end + 2000);
+          // Answered in order, so that one wait is enough for both.
+          this.#send('Runtime.evaluate', { expression: UNWIND });
           await this.#ask('Debugger.resume', { terminateOnResume: true }, end + 2000);
           return true;
         }
@@ -176,7 +177,7 @@ export class Stopper {
       }
       return false;
     } finally {
-      await this.#ask('Debugger.disable', {}, performance.now() + 200);
+      this.#send('Debugger.disable', {});
     }
   }
 
