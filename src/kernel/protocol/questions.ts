@@ -12,8 +12,10 @@ interface Candidates {
   readonly end: number;
 }
 
-/** How long the running program may take to name its variables, ms. */
+/** How much longer than the type checker the running program may take to name its variables, ms. */
 const RUNTIME_PATIENCE = 60;
+/** The same where the type checker has nothing to say. */
+const LONE_PATIENCE = 1000;
 /** How long the type checker may take to complete, ms: a menu that comes later is of no use. */
 const TYPED_PATIENCE = 4000;
 /** The same while it still reads its libraries and the running program has named something. */
@@ -55,8 +57,13 @@ export class Questions {
     const code = String(content['code'] ?? '');
     const offset = cursorOf(code, content['cursor_pos']);
     const living = this.#runtime(code, offset);
-    const typed = await this.#patiently(this.#language?.complete(code, offset), living);
-    return merged(code, offset, typed, await living);
+    const typed = await this.#patiently(this.#language?.complete(code, offset), living.found);
+    const more = (typed?.matches.length ?? 0) > 0 ? RUNTIME_PATIENCE : LONE_PATIENCE;
+    // A program that computes does not answer.
+    const none: Candidates = { matches: [], start: offset, end: offset };
+    const found = await Promise.race([living.found, sleep(more, none, { ref: false })]);
+    this.#waiting.delete(living.id);
+    return merged(code, offset, typed, found);
   }
 
   async inspect(content: Content): Promise<Content> {
@@ -93,24 +100,25 @@ export class Questions {
     const late = async (): Promise<undefined> => {
       if (!this.#warm) {
         await sleep(COLD_PATIENCE, undefined, { ref: false });
-        if ((await living).matches.length > 0) return;
+        const found = await Promise.race([
+          living,
+          sleep(TYPED_PATIENCE, undefined, { ref: false }),
+        ]);
+        if (found === undefined || found.matches.length > 0) return;
       }
       await sleep(TYPED_PATIENCE, undefined, { ref: false });
     };
     return Promise.race([answer, late()]);
   }
 
-  /** Names from the running program, if it has a moment. */
-  #runtime(code: string, offset: number): Promise<Candidates> {
+  /** Names from the running program, once it has a moment. */
+  #runtime(code: string, offset: number): { id: number; found: Promise<Candidates> } {
     const id = ++this.#nextId;
-    return new Promise((resolve) => {
+    const found = new Promise<Candidates>((resolve) => {
       this.#waiting.set(id, resolve);
       this.#user().send({ t: 'complete', id, code, offset });
-      setTimeout(() => {
-        this.#waiting.delete(id);
-        resolve({ matches: [], start: offset, end: offset });
-      }, RUNTIME_PATIENCE).unref();
     });
+    return { id, found };
   }
 }
 
