@@ -38,6 +38,7 @@ export class Filters {
   });
   readonly #buttons = new Map(STATUSES.map((status) => this.#statusButton(status)));
   #known = '';
+  #asked = 0;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -109,16 +110,19 @@ export class Filters {
 
   /** Asks the server again which runs fulfil the conditions. */
   async refresh(): Promise<void> {
-    if (this.where.length === 0) {
-      this.#fulfilling = undefined;
-      return;
-    }
     try {
-      this.#fulfilling = new Set((await api.filter(this.where)).keys);
+      await this.#ask(this.where);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       this.#say(error.message);
     }
+  }
+
+  /** An answer that comes after a later question is dropped. */
+  async #ask(where: readonly string[]): Promise<void> {
+    const asked = ++this.#asked;
+    const found = where.length === 0 ? undefined : new Set((await api.filter(where)).keys);
+    if (asked === this.#asked) this.#fulfilling = found;
   }
 
   async #add(text: string): Promise<void> {
@@ -129,8 +133,10 @@ export class Filters {
     if (wanted.length === 0) return;
     const next = [...new Set([...this.where, ...wanted])];
     try {
-      this.#fulfilling = new Set((await api.filter(next)).keys);
+      // Refused before it is taken over.
+      await api.filter(next);
       this.where.splice(0, this.where.length, ...next);
+      await this.refresh();
       this.#condition.value = '';
       this.#say('');
     } catch (error) {

@@ -7,7 +7,7 @@ import { shortKey } from './format.ts';
 
 const TOP = 58;
 const BOTTOM = 26;
-const SIDE = 64;
+const SIDE = 76;
 /** Where runs without a value run, below the axis. */
 const MISSING = -0.05;
 const NEAR = 9;
