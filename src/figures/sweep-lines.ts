@@ -79,7 +79,7 @@ function linePanel(runs: readonly SweptRun[], panel: LinePanel, axes: Axes): Spe
       field: 'mean',
       type: 'quantitative',
       scale: log ? { type: 'log' } : { zero: false },
-      axis: { title: null, tickCount: 5, ...(log && { format: '.2~g' }) },
+      axis: { title: null, tickCount: 5, ...(log && { format: '.3~g' }) },
     },
     color: orders
       ? {

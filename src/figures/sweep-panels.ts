@@ -66,11 +66,11 @@ export function sweepPanels(swept: Swept, options: SweepPanelOptions): Spec {
       x: valueText(run.settings[x]),
       y: run.metrics[y],
       ...(colour !== undefined && { c: valueText(run.settings[colour]) }),
-      steps: (curve?.steps ?? []).map((step) => step / 1000),
-      energy: lossOf(curve?.losses, ['energyLoss', 'loss']),
-      sampler: lossOf(curve?.losses, ['generatorLoss', 'flowLoss']),
-      u: samples.filter((_, i) => i % 2 === 0),
-      v: samples.filter((_, i) => i % 2 === 1),
+      steps: (curve?.steps ?? []).map((step) => step / 1000).join(' '),
+      energy: lossOf(curve?.losses, ['energyLoss', 'loss']).join(' '),
+      sampler: lossOf(curve?.losses, ['generatorLoss', 'flowLoss']).join(' '),
+      u: samples.filter((_, i) => i % 2 === 0).join(' '),
+      v: samples.filter((_, i) => i % 2 === 1).join(' '),
     };
   });
   const least = rows.reduce((a, b) => ((b.y ?? 0) < (a.y ?? 0) ? b : a), rows[0]);
@@ -149,7 +149,7 @@ function scatter(titles: Titles, orders: Orders, means: readonly MeanRow[], poin
   const y = {
     type: 'quantitative',
     scale: log ? { type: 'log' } : { zero: false },
-    axis: { title: titles.y, ...(log && { format: '.2~g' }) },
+    axis: { title: titles.y, ...(log && { format: '.3~g' }) },
   };
   const isChosen = { param: CHOSEN, empty: false };
   return {
@@ -206,6 +206,22 @@ function scatter(titles: Titles, orders: Orders, means: readonly MeanRow[], poin
 /** Keeps the run that was chosen. */
 const ONLY_CHOSEN = { filter: { param: CHOSEN, empty: false } };
 
+/**
+ * A row for each number of two series of the chosen run. They are kept as text: in a notebook file
+ * every number of a list would have a line of its own.
+ */
+function series(a: string, b: string): readonly Spec[] {
+  const each = (change: (field: string) => string) =>
+    [a, b].map((field) => ({ calculate: change(`datum.${field}`), as: field }));
+  return [
+    ONLY_CHOSEN,
+    { filter: `datum.${b} !== ''` },
+    ...each((field) => `split(${field}, ' ')`),
+    { flatten: [a, b] },
+    ...each((field) => `toNumber(${field})`),
+  ];
+}
+
 /** Losses of the chosen run: the energy's above, the sampler's below. */
 function curves(withSampler: boolean): Spec {
   const height = withSampler ? (SIDE - 24) / 2 : SIDE;
@@ -213,7 +229,7 @@ function curves(withSampler: boolean): Spec {
     width: SIDE,
     height,
     ...(header && { title: { text: 'Losses of the chosen run' } }),
-    transform: [ONLY_CHOSEN, { flatten: ['steps', field] }],
+    transform: series('steps', field),
     mark: { type: 'line', color: MODEL_COLOUR, strokeWidth: 1.2, aria: false },
     encoding: {
       x: {
@@ -251,7 +267,7 @@ function samplePanel(limit: number): Spec {
     title: { text: 'Samples of the chosen run' },
     layer: [
       {
-        transform: [ONLY_CHOSEN, { flatten: ['u', 'v'] }],
+        transform: series('u', 'v'),
         mark: {
           type: 'circle',
           size: 12,
