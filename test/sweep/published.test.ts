@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError, StoreError } from '../../src/core/errors.ts';
 import { sweepExperiment } from '../../src/sweep/experiments.ts';
 import { sweepPlan } from '../../src/sweep/plan.ts';
-import { publishSweep, readPublishedSweep } from '../../src/sweep/published.ts';
+import { publishedSweepPath, publishSweep, readPublishedSweep } from '../../src/sweep/published.ts';
 import { SweepResult } from '../../src/sweep/result.ts';
 import { runDetails } from '../../src/sweep/run-details.ts';
 import { sweep } from '../../src/sweep/sweep.ts';
@@ -98,5 +98,21 @@ describe('a published sweep', () => {
     const none = new SweepResult(plan, []);
     const store = RunStore.open(join(folder, 'store'));
     expect(() => publishSweep(plan, none, store, damaged)).toThrow(StoreError);
+  });
+});
+
+describe('the sweeps that come with the project', () => {
+  const place = dirname(publishedSweepPath('any'));
+  it.each(readdirSync(place))('%s is whole, small and says how each run came about', (name) => {
+    const path = join(place, name);
+    const { runs, environments, name: inside } = readPublishedSweep(path);
+    expect(publishedSweepPath(inside)).toBe(path);
+    expect(statSync(path).size).toBeLessThan(100_000);
+    for (const { key, details, metrics, environment } of runs) {
+      expect(key).toMatch(/^toy\/[0-9a-f]{12}-s[0-2]$/);
+      expect(details.code).toMatch(/^[0-9a-f]{16}$/);
+      expect(environments[environment]?.commit).toMatch(/^[0-9a-f]{40}$/);
+      expect(metrics['gridKl']).toBeGreaterThan(0);
+    }
   });
 });
