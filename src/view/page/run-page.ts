@@ -139,7 +139,7 @@ function heading(model: Model, run: WireDetails): HTMLElement[] {
           ),
         ]),
     ...(run.error === null ? [] : [h('p', { class: 'trouble' }, run.error)]),
-    ...(run.status === 'dead'
+    ...(run.status === 'dead' && gone === undefined
       ? [
           h(
             'p',
@@ -224,7 +224,9 @@ function sessions({ sessions, starts, best }: WireDetails): HTMLElement {
       h(
         'tr',
         {},
-        ...['Started', 'Resumed', 'Lasted', 'Where'].map((t) => h('th', { scope: 'col' }, t)),
+        ...['Started', 'Resumed', 'Lasted', 'Where'].map((t) =>
+          h('th', { scope: 'col', class: ['Resumed', 'Lasted'].includes(t) ? 'number' : null }, t),
+        ),
       ),
     ),
     h('tbody', {}, rows),
