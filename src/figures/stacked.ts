@@ -51,7 +51,8 @@ export function stackedCurvesFigure(
     caption:
       `${onTheWay} samples at each point, named digit by digit by a classifier; the separate dots ` +
       `at the end are of ${samples} samples. Dotted: what a perfect sampler is expected to get, ` +
-      `${floors.onTheWay.toFixed(3)} nat from ${onTheWay} samples and ` +
+      `${expectedModes(onTheWay).toFixed(0)} modes and ${floors.onTheWay.toFixed(3)} nat from ` +
+      `${onTheWay} samples, ${expectedModes(samples).toFixed(0)} and ` +
       `${floors.final.toFixed(3)} nat from ${samples}.`,
     panels: [
       {
@@ -60,7 +61,12 @@ export function stackedCurvesFigure(
         x,
         y: { domain: [0, 1060], ticks: [0, 200, 400, 600, 800, 1000] },
         curves: modes,
-        levels: [1000],
+        dots: runs.map(({ numbers }, i) => ({
+          x: last,
+          y: numbers.modes,
+          colour: COLOURS[i % COLOURS.length],
+        })),
+        levels: [expectedModes(onTheWay), expectedModes(samples)],
         key: {
           corner: 'bottom-right',
           entries: runs.map(({ name }, i) => ({ text: name, colour: COLOURS[i % COLOURS.length] })),
@@ -77,6 +83,11 @@ export function stackedCurvesFigure(
       },
     ],
   });
+}
+
+/** Modes of 1000 that a perfect sampler is expected to meet. */
+function expectedModes(samples: number): number {
+  return 1000 * (1 - (1 - 1 / 1000) ** samples);
 }
 
 /** Samples of each generator, beside real triples where they are at hand. */
