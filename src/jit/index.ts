@@ -1,3 +1,4 @@
+export { checkpointed } from './checkpointed.ts';
 export { type ExportOptions, exportOnnx } from './export.ts';
 export { type GradOptions, grad, stopGradient, type ValueAndGrad, valueAndGrad } from './grad.ts';
 export {

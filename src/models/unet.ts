@@ -1,4 +1,5 @@
 import { ShapeError } from '../core/errors.ts';
+import { checkpointed } from '../jit/checkpointed.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { swish } from '../nn/activations.ts';
 import { attention, attentionSpecs } from '../nn/attention.ts';
@@ -65,7 +66,15 @@ export function unet(config: UnetConfig, styleDim?: number): Unet {
       };
       const name = build.module((n) => resBlockSpecs(n, block));
       build.step((s) => {
-        s.h = resBlock(s.params, name, block, s.h, s.given);
+        if (!c.recompute) {
+          s.h = resBlock(s.params, name, block, s.h, s.given);
+          return;
+        }
+        const own = Object.entries(s.params).filter(([key]) => key.startsWith(`${name}.`));
+        const again = checkpointed((h: Tensor, p: Params, given: Conditioning) =>
+          resBlock(p, name, block, h, given),
+        );
+        s.h = again(s.h, Object.fromEntries(own), s.given);
       });
     },
   };

@@ -8,7 +8,12 @@ import {
   recoveryWeights,
 } from '../diffusion/posterior.ts';
 import { noiseSchedule, type ScheduleConfig, scheduleConfig } from '../diffusion/schedule.ts';
-import type { EncoderNetwork, EnergyNetwork, GeneratorNetwork } from '../models/network.ts';
+import type {
+  EncoderNetwork,
+  EnergyNetwork,
+  GeneratorNetwork,
+  NetworkSpec,
+} from '../models/network.ts';
 import { type ToyConfig, toyEncoder, toyEnergy, toyGenerator } from '../models/toy.ts';
 import type { AdamConfig } from '../optim/adam.ts';
 
@@ -129,6 +134,16 @@ export interface DdaebmConfig extends Partial<DdaebmOptions> {
   readonly samplingStatistics?: 'batch' | 'running';
   /** Decay of the parameter averages of both players. None for toys, 0.9999 for CIFAR-10. */
   readonly ema?: number;
+  /**
+   * Parts in which a batch is worked off, one after the other: the gradient is that of the whole
+   * batch, the memory that of a part. Only for networks without batch norm. Default 1.
+   */
+  readonly parts?: number;
+  /**
+   * The penalty is taken at every so many iterations only, with this many times its weight (lazy
+   * regularisation of StyleGAN2; DDGAN takes 15). Default 1, as DDAEBM.
+   */
+  readonly penaltyEvery?: number;
 }
 
 export type DdaebmColumn =
@@ -159,6 +174,8 @@ export interface ResolvedDdaebm {
   readonly generatorAdam: AdamConfig;
   readonly ema: number | undefined;
   readonly samplingStatistics: 'batch' | 'running';
+  readonly parts: number;
+  readonly penaltyEvery: number;
   /** Whether the encoder takes part at all. */
   readonly encoder: boolean;
 }
@@ -176,6 +193,12 @@ export function resolveDdaebm(config: DdaebmConfig): ResolvedDdaebm {
   if (!Number.isInteger(batch) || batch < 2) {
     throw new ConfigError(`ddaebm: batch must be an integer of at least 2, got ${batch}`);
   }
+  const { parts = 1, penaltyEvery = 1 } = config;
+  const networks = resolveNetworks(config, dataShape, latentDim);
+  checkParts(batch, parts, Object.values(networks));
+  if (!Number.isInteger(penaltyEvery) || penaltyEvery < 1) {
+    throw new ConfigError(`ddaebm: penaltyEvery must be a positive integer, got ${penaltyEvery}`);
+  }
   const coefficients = resolveCoefficients(config);
   const adamDefaults: AdamConfig = { learningRate: 1e-4, betas: [0, 0.9] };
   return {
@@ -184,7 +207,9 @@ export function resolveDdaebm(config: DdaebmConfig): ResolvedDdaebm {
     dataShape,
     latentDim,
     steps: coefficients.c1.length,
-    networks: resolveNetworks(config, dataShape, latentDim),
+    networks,
+    parts,
+    penaltyEvery,
     coefficients,
     table: ddaebmTable(coefficients, options, dataShape),
     energyAdam: { ...adamDefaults, ...config.energyAdam },
@@ -193,6 +218,19 @@ export function resolveDdaebm(config: DdaebmConfig): ResolvedDdaebm {
     samplingStatistics: resolveStatistics(config.samplingStatistics ?? 'batch'),
     encoder: options.latent && options.divergence !== 'kl-no-entropy',
   };
+}
+
+function checkParts(batch: number, parts: number, networks: readonly NetworkSpec[]): void {
+  if (!Number.isInteger(parts) || parts < 1 || batch % parts !== 0 || batch / parts < 2) {
+    throw new ConfigError(
+      `ddaebm: parts must divide the batch of ${batch} into equal parts of at least 2, got ${parts}`,
+    );
+  }
+  if (parts > 1 && networks.some(({ norms }) => norms.length > 0)) {
+    throw new ConfigError(
+      'ddaebm: a batch norm sees a part of the batch only; use parts: 1, or networks without it',
+    );
+  }
 }
 
 function resolveStatistics(name: string): 'batch' | 'running' {

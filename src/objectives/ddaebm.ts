@@ -19,7 +19,7 @@ import {
   type ResolvedDdaebm,
   resolveDdaebm,
 } from './ddaebm-config.ts';
-import { endOfStep, playersIo, turn } from './game.ts';
+import { endOfStep, playersIo, turnInParts } from './game.ts';
 import type { Batch, Noise, NoiseSpecs, Objective } from './objective.ts';
 import { type Player, type PlayerState, player } from './player.ts';
 
@@ -80,10 +80,21 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
   const levels = Array.from({ length: steps }, (_, t) => t);
   const data = [batch, ...dataShape];
 
+  /** The draws of each part of the batch. */
+  const drawParts = (batchData: Batch, noise: Noise): Draw[] => {
+    const { parts } = resolved;
+    if (parts === 1) return [draw(batchData, noise)];
+    const pieces = (x: Tensor) => tf.split(x, parts, 0);
+    const cut = Object.entries(noise).map(([name, x]) => [name, pieces(x)] as const);
+    return pieces(batchData.data).map((piece, i) =>
+      draw({ data: piece }, Object.fromEntries(cut.map(([name, all]) => [name, all[i]]))),
+    );
+  };
+
   const draw = (batchData: Batch, noise: Noise): Draw => {
     const { at, select } = gatherLevels(table, noise['t'], data.length);
     const { x, xNext } = diffusePair(at, batchData.data, { x: noise['x'], xNext: noise['xNext'] });
-    const z = options.latent ? noise['z'] : tf.zeros([batch, latentDim]);
+    const z = options.latent ? noise['z'] : tf.zeros([x.shape[0], latentDim]);
     return { at, time: { levels, select }, x, xNext, z, noise };
   };
 
@@ -95,14 +106,20 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     return { generator, clean, fake };
   };
 
-  const energyLoss = (params: Params, d: Draw, fake: Tensor) => {
+  const energyLoss = (params: Params, d: Draw, fake: Tensor, gamma: number) => {
     const energy = networks.energy.bind(params, d.time);
+    const size = d.x.shape[0];
+    if (gamma === 0 && options.gamma > 0) {
+      const [realEnergy, fakeEnergy] = [tf.mean(energy(d.x)), tf.mean(energy(fake))];
+      const loss = tf.sub(tf.mul(fakeEnergy, options.fakeWeight), realEnergy);
+      return [loss, { realEnergy, fakeEnergy, penalty: tf.scalar(0) }] as const;
+    }
     // The penalty needs ∇E at x_t. It is taken of the loss term −mean E itself, whose backward
     // pass is then the same computation as that of the loss and is not done twice.
     const real = valueAndGrad((x: Tensor) => tf.neg(tf.mean(energy(x))))(d.x);
-    const scaled = tf.mul(real.grad, batch);
+    const scaled = tf.mul(real.grad, size);
     const penaltyGradient = tf.sub(scaled, logForwardGradient(d.at, d.x, d.xNext));
-    const penalty = tf.mul(tf.sum(tf.square(penaltyGradient)), options.gamma / (2 * batch));
+    const penalty = tf.mul(tf.sum(tf.square(penaltyGradient)), gamma / (2 * size));
     const fakeEnergy = tf.mean(energy(fake));
     const loss = tf.add(tf.add(real.value, tf.mul(fakeEnergy, options.fakeWeight)), penalty);
     return [loss, { realEnergy: tf.neg(real.value), fakeEnergy, penalty }] as const;
@@ -126,7 +143,7 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
         const real = encoder(d.x, d.xNext, { kind: 'batch', collect: pass('netE') });
         const kl = klToStandardNormal(real.mean, real.logVariance);
         terms['kl'] = options.weightKl
-          ? tf.mean(tf.mul(kl, tf.reshape(d.at.klWeight, [batch])))
+          ? tf.mean(tf.mul(kl, tf.reshape(d.at.klWeight, [d.x.shape[0]])))
           : tf.mean(kl);
         if (options.reconstruction === 'encoder') {
           const z = reparameterise(real.mean, real.logVariance, d.noise['zPosterior']);
@@ -146,6 +163,38 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     return [loss, { likelihood, ...terms }, passes] as const;
   };
 
+  const stepWith =
+    (gamma: number): Ddaebm['step'] =>
+    (state, batchData, noise) => {
+      const draws = drawParts(batchData, noise);
+      const before = players.generator.unpack(state.generator.params);
+      const parts = draws.map((d) => ({
+        d,
+        // Repeated inside the generator loss, where it has a gradient; a trace holds it once.
+        fake: stopGradient(generate(before.netG, d, {}).fake),
+      }));
+      const energy = turnInParts(
+        players.energy,
+        state.energy,
+        parts.map(
+          ({ d, fake }) =>
+            ({ netD }) =>
+              energyLoss(netD, d, fake, gamma),
+        ),
+      );
+      const { netD } = players.energy.unpack(energy.state.params);
+      const generator = turnInParts(
+        players.generator,
+        state.generator,
+        parts.map(
+          ({ d }) =>
+            (params) =>
+              generatorLoss(params, d, netD),
+        ),
+      );
+      return endOfStep(energy, generator);
+    };
+
   return {
     name: 'ddaebm',
     config: resolved,
@@ -164,18 +213,10 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
         }),
     } as NoiseSpecs,
     ...playersIo('ddaebm', players),
-    step(state, batchData, noise) {
-      const d = draw(batchData, noise);
-      const before = players.generator.unpack(state.generator.params);
-      // Repeated inside the generator loss, where it has a gradient; a trace holds it once.
-      const fake = stopGradient(generate(before.netG, d, {}).fake);
-      const energy = turn(players.energy, state.energy, ({ netD }) => energyLoss(netD, d, fake));
-      const { netD } = players.energy.unpack(energy.state.params);
-      const generator = turn(players.generator, state.generator, (params) =>
-        generatorLoss(params, d, netD),
-      );
-      return endOfStep(energy, generator);
-    },
+    step: stepWith(options.gamma * resolved.penaltyEvery),
+    ...(resolved.penaltyEvery > 1 && {
+      between: { every: resolved.penaltyEvery, step: stepWith(0) },
+    }),
     forward(state, batchData, noise) {
       const d = draw(batchData, noise);
       const { netG } = players.generator.unpack(state.generator.params);

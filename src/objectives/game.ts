@@ -67,6 +67,44 @@ export function turn<N extends string, M extends Metrics>(
   return { state: side.update(state, grad, passes), loss: value, metrics: aux.metrics };
 }
 
+/**
+ * The same with a batch in parts: the gradient, the loss and the numbers are means over the parts.
+ * Each loss is a mean over its part, and all parts are equally large.
+ */
+export function turnInParts<N extends string, M extends Metrics>(
+  side: Player<N>,
+  state: PlayerState,
+  losses: readonly ((networks: Record<N, Params>) => PlayerLoss<N, M>)[],
+): Turn<M> {
+  if (losses.length === 1) return turn(side, state, losses[0]);
+  const share = 1 / losses.length;
+  const parts = losses.map((loss) =>
+    valueAndGrad(
+      (flat: Tensor) => {
+        const [score, metrics] = loss(side.unpack(flat));
+        return [score, metrics] as const;
+      },
+      { hasAux: true },
+    )(state.params),
+  );
+  const mean = (of: (part: (typeof parts)[number]) => Tensor) =>
+    tf.mul(
+      parts.map(of).reduce((sum, value) => tf.add(sum, value)),
+      share,
+    );
+  const metrics = Object.fromEntries(
+    Object.keys(parts[0].aux).map((name) => [name, mean((part) => part.aux[name])]),
+  ) as unknown as M;
+  return {
+    state: side.update(
+      state,
+      mean((part) => part.grad),
+    ),
+    loss: mean((part) => part.value),
+    metrics,
+  };
+}
+
 /** What a step returns once energy and generator had their turns. */
 export function endOfStep(energy: Turn, generator: Turn) {
   return {

@@ -43,6 +43,11 @@ export interface Objective<State = unknown> {
   /** One whole iteration (all networks, all optimisers). Traceable. */
   step(state: State, batch: Batch, noise: Noise): { state: State; metrics: Metrics };
   /**
+   * For methods that do less on most iterations: on those whose number is no multiple of `every`,
+   * this runs in place of `step`, with the same states, noise and metrics.
+   */
+  readonly between?: { readonly every: number; readonly step: Objective<State>['step'] };
+  /**
    * Log-density up to a constant, [B]: HIGH on data (the sign of the paper), for `x` [B, ...].
    * `t` is the diffusion level, default 0. This and `sample` use the moving average of the
    * parameters where the method keeps one.

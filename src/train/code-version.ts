@@ -61,6 +61,11 @@ export function codeVersion(computation: Computation): string {
   add('loop', LOOP_REVISION);
   add('name', objective.name);
   add('step', step.fingerprint(state, batch, noise));
+  if (objective.between) {
+    const { every, step: between } = objective.between;
+    const fn = jit(between as (...args: unknown[]) => unknown, { name: 'between' });
+    add('between', [every, fn.fingerprint(state, batch, noise)]);
+  }
   add('init', checksum(namedLeaves(state)));
   add('data', [checksum(batch), checksum(later)]);
   add('noise', [objective.noise, checksum(noise)]);

@@ -23,6 +23,8 @@ export class Session<State> {
   step = 0;
   readonly #options: TrainOptions<State>;
   readonly #step: Step<State>;
+  /** What runs on the iterations between those of `step`, where the objective has it. */
+  readonly #between: { readonly every: number; readonly step: Step<State> } | undefined;
   readonly #structure: Structure;
   readonly #names: readonly string[];
   readonly #speed = new Speedometer();
@@ -60,10 +62,17 @@ export class Session<State> {
         `train: the run already has ${this.step} iterations, ${options.steps} were asked for`,
       );
     }
-    const step: Step<State> = (state, batch, noise) => objective.step(state, batch, noise);
-    const compiled = jit(step, { donate: [0], name: `${objective.name}/step`, executor });
-    // A jitted function takes host arrays wherever the function itself takes tensors.
-    this.#step = compiled as unknown as Step<State>;
+    const compiled = (step: Step<State>, name: string): Step<State> => {
+      const whole: Step<State> = (state, batch, noise) => step(state, batch, noise);
+      // A jitted function takes host arrays wherever the function itself takes tensors.
+      return jit(whole, { donate: [0], name, executor }) as unknown as Step<State>;
+    };
+    this.#step = compiled(objective.step.bind(objective), `${objective.name}/step`);
+    const { between } = objective;
+    this.#between = between && {
+      every: between.every,
+      step: compiled(between.step, `${objective.name}/between`),
+    };
   }
 
   /** One iteration: draws, the step, metrics, and a checkpoint when one is due. */
@@ -72,7 +81,9 @@ export class Session<State> {
     const noise = drawNoise(objective.noise, { seed, stream: objective.name, step: this.step });
     this.#setScalars();
     const before = this.#leaves();
-    const { state, metrics } = this.#step(
+    const regular = this.#between === undefined || this.step % this.#between.every === 0;
+    const run = regular ? this.#step : (this.#between?.step ?? this.#step);
+    const { state, metrics } = run(
       this.#state as State,
       { data: this.#batch() } as unknown as Batch,
       noise as unknown as Noise,

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-it('5000 toy iterations leave resident memory flat after warm-up', async () => {
-  const script = join(import.meta.dirname, 'memory-loop.ts');
+it.each([
+  ['5000 toy iterations', 'memory-loop.ts', '5000'],
+  ['2000 iterations on images', 'image-memory-loop.ts', '2000'],
+])('%s leave resident memory flat after warm-up', async (_, file, steps) => {
+  const script = join(import.meta.dirname, file);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--expose-gc', '--import', 'tsx', script, '5000'],
+    ['--expose-gc', '--import', 'tsx', script, steps],
     { timeout: 580_000 },
   );
   const readings = JSON.parse(stdout.trim().split('\n').at(-1)!) as number[];

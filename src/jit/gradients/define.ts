@@ -41,16 +41,18 @@ export function throughComposition(
   dy: Tensor,
 ): (() => Tensor)[] {
   // One at a time: each gradient is asked for in a scope of its own, which disposes the others.
-  return xs.map((x) => () => differentiate(() => compose(...xs), x, dy));
+  return xs.map((x) => () => differentiate(() => compose(...xs), [x], dy)[0]);
 }
 
-function differentiate(forward: () => Tensor, x: Tensor, dy: Tensor): Tensor {
+/** The gradients of ⟨forward(), dy⟩ in `xs`; zeros where there is no influence. */
+export function differentiate(forward: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
   const { state } = tf.engine();
   // A first-order backward pass runs with the tape stopped but still in place; an inner gradient
   // would take it for the outermost and throw the tape away.
   const tape = state.activeTape;
   try {
-    return tf.engine().gradients(forward, [x], dy, true).grads[0] ?? tf.zerosLike(x);
+    const { grads } = tf.engine().gradients(forward, xs, dy, true);
+    return grads.map((g, i) => g ?? tf.zerosLike(xs[i]));
   } finally {
     state.activeTape = tape;
   }

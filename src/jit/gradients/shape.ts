@@ -1,4 +1,5 @@
 import { type Tensor, tf } from '../tf.ts';
+import { AFTER } from '../trace/after.ts';
 import { type GradientRules, throughComposition } from './define.ts';
 
 type Dims = readonly number[];
@@ -56,6 +57,10 @@ function mirror(x: Tensor, paddings: readonly Dims[], offset: number): Tensor {
 }
 
 export const SHAPE_GRADIENTS: GradientRules = {
+  [AFTER]: {
+    inputs: ['y'],
+    gradient: ([dy], [y]) => ({ x: () => dy.clone(), y: () => tf.zerosLike(y) }),
+  },
   StridedSlice: {
     inputs: ['x'],
     gradient: ([dy], [x], a) => ({

@@ -85,6 +85,8 @@ export type OpAttrs = Record<
     splat: { readonly value: number; readonly shape: Dims; readonly dtype: DType };
     /** (condition, a, b), broadcast together. */
     select: None;
+    /** (x, y): x, but not before y has been computed. What depends on it is not merged with what depends on x. */
+    after: None;
     cast: { readonly dtype: DType };
     /** [..., m, k] × [..., k, n], leading axes broadcast. */
     matmul: { readonly transA: boolean; readonly transB: boolean };

@@ -322,6 +322,11 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
       return { shape: x.shape, dtype: x.dtype };
     },
   },
+  after: {
+    arity: 2,
+    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    flops: () => 0,
+  },
   softmax: {
     arity: 1,
     infer: ([x]) => {

@@ -48,6 +48,8 @@ function turnedOperands(e: Emitter, node: Node<'matmul'>, operands: readonly str
   });
 }
 
+const ZERO = BigInt64Array.of(0n);
+
 /** Beyond any axis length: "to the very start" for a slice that runs backwards. */
 const BEFORE_START = -(2 ** 31);
 
@@ -72,6 +74,7 @@ export const STRUCTURE_LOWERING: LoweringRules<
   | 'cumsum'
   | 'topkValues'
   | 'topkIndices'
+  | 'after'
 > = {
   input: (_, node) => `in${node.attrs.index}`,
   const: (e, node) => e.literal(node.dtype, node.shape, node.attrs.data),
@@ -157,6 +160,16 @@ export const STRUCTURE_LOWERING: LoweringRules<
       exclusive: exclusive ? 1 : 0,
       reverse: reverse ? 1 : 0,
     });
+  },
+  // A view of x whose shape needs y: its number of elements times zero, added to what is known.
+  after: (e, node) => {
+    const zero = e.op('Mul', [e.op('Size', [e.operand(node, 1)]), e.literal('int64', [], ZERO)]);
+    const shape = e.op('Add', [e.ints(node.shape), zero]);
+    return e.op(
+      'Reshape',
+      [e.operand(node, 0), shape],
+      node.shape.includes(0) ? { allowzero: 1 } : {},
+    );
   },
   topkValues: (e, node) => topk(e, node)[0],
   topkIndices: (e, node) => e.op('Cast', [topk(e, node)[1]], { to: 6 }),

@@ -1,6 +1,7 @@
 import type { TraceError } from '../../core/errors.ts';
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { tf } from '../tf.ts';
+import { AFTER } from './after.ts';
 import { activeOp, activeRandomOp, traceError } from './caller.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -124,7 +125,7 @@ export function installTraceBackend(tracer: () => Tracer | null): void {
   tf.registerBackend(TRACE_BACKEND, () => new TraceBackend(tracer), 0);
   refuseAssignments(tracer);
   const names = Object.entries(tf).flatMap(([key, value]) => (key === value ? [key] : []));
-  for (const kernelName of [...names, '_FusedMatMul']) {
+  for (const kernelName of [...names, '_FusedMatMul', AFTER]) {
     if (tf.getKernel(kernelName, TRACE_BACKEND) !== undefined) continue;
     tf.registerKernel({
       kernelName,

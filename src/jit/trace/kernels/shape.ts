@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../../ir/builder.ts';
 import { tf } from '../../tf.ts';
+import { AFTER } from '../after.ts';
 import { traceError } from '../caller.ts';
 import type { TraceRule } from '../rules.ts';
 
@@ -115,6 +116,7 @@ function spaceToBlock(b: GraphBuilder, x: number, block: Dims, pads: readonly Di
 
 export const SHAPE_RULES: Record<string, TraceRule> = {
   Identity: (_, { x }) => x,
+  [AFTER]: (b, { x, y }) => b.add('after', [x, y], {}),
   Reshape: (b, { x }, { shape }) =>
     reshape(b, x, tf.util.inferFromImplicitShape(shape, tf.util.sizeFromShape([...b.shape(x)]))),
   ExpandDims: (b, { input }, { dim }) => {
