@@ -21,7 +21,6 @@ const ROOMS: Record<string, readonly string[]> = {
   kernel: ['core'],
   notebook: ['core', 'kernel'],
   sweep: ['core', 'train', 'experiments'],
-  view: ['core', 'train', 'experiments', 'figures'],
 };
 const EVERYTHING = [...Object.keys(ROOMS), 'sweep'];
 ROOMS['cli'] = EVERYTHING;

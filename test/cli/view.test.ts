@@ -6,7 +6,7 @@ import { helpOf, parseCommandLine } from '../../src/cli/command.ts';
 import { viewCommand } from '../../src/cli/commands/view.ts';
 import { ConfigError } from '../../src/core/errors.ts';
 import { RunStore } from '../../src/train/store/run-store.ts';
-import { ask } from '../view/client.ts';
+import { ask } from '../sweep/explorer/client.ts';
 import { startGibbs } from './gibbs.ts';
 
 let root: string;

@@ -33,7 +33,7 @@ async function view(args: Arguments, signal: AbortSignal): Promise<number> {
   if (port > MOST_PORT) throw new ConfigError(`--port must be at most ${MOST_PORT}, got ${port}`);
   const { resolve } = await import('node:path');
   const { defaultRunsFolder } = await import('../../experiments/runs-folder.ts');
-  const { Explorer } = await import('../../view/server.ts');
+  const { Explorer } = await import('../../sweep/explorer/server.ts');
   const { adoptAll } = await import('../../train/store/adopt.ts');
   const { RunStore } = await import('../../train/store/run-store.ts');
   const place = resolve(args.text('store') ?? defaultRunsFolder());

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fontFiles } from '../figures/font.ts';
+import { fontFiles } from '../../core/font-files.ts';
 
 /** A file of the page. */
 export interface Asset {

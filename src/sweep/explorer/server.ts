@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { ConfigError, GibbsError, StoreError } from '../core/errors.ts';
-import { summaryOf } from '../train/store/summary.ts';
+import { ConfigError, GibbsError, StoreError } from '../../core/errors.ts';
+import { summaryOf } from '../../train/store/summary.ts';
 import { asset } from './assets.ts';
 import { Catalogue, type CatalogueChange } from './catalogue.ts';
 import { EventStream } from './events.ts';

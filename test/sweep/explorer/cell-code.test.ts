@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ToyChoice, toyConfig } from '../../src/experiments/toy-config.ts';
-import type { RunRecord } from '../../src/train/store/record.ts';
-import { RunStore } from '../../src/train/store/run-store.ts';
-import { cellCode } from '../../src/view/cell-code.ts';
-import { sampleRun } from '../train/store/sample.ts';
+import { type ToyChoice, toyConfig } from '../../../src/experiments/toy-config.ts';
+import { cellCode } from '../../../src/sweep/explorer/cell-code.ts';
+import type { RunRecord } from '../../../src/train/store/record.ts';
+import { RunStore } from '../../../src/train/store/run-store.ts';
+import { sampleRun } from '../../train/store/sample.ts';
 
 let place: string;
 let store: RunStore;

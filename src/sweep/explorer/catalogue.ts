@@ -1,8 +1,8 @@
-import { storeExists } from '../train/store/layout.ts';
-import type { Condition } from '../train/store/query.ts';
-import { matches } from '../train/store/query.ts';
-import { type RunRecord, type RunStatus, statusOf } from '../train/store/record.ts';
-import { checkPaths, RunStore } from '../train/store/run-store.ts';
+import { storeExists } from '../../train/store/layout.ts';
+import type { Condition } from '../../train/store/query.ts';
+import { matches } from '../../train/store/query.ts';
+import { type RunRecord, type RunStatus, statusOf } from '../../train/store/record.ts';
+import { checkPaths, RunStore } from '../../train/store/run-store.ts';
 
 /** What a look at the store brought. */
 export interface CatalogueChange {

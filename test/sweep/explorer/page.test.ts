@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { axis, axisIds, brushed } from '../../src/view/page/axes.ts';
-import { brushAfter, gripOf, shifted } from '../../src/view/page/brush.ts';
+import { axis, axisIds, brushed } from '../../../src/sweep/explorer/page/axes.ts';
+import { brushAfter, gripOf, shifted } from '../../../src/sweep/explorer/page/brush.ts';
 import {
   formatBytes,
   formatCount,
   formatDuration,
   formatNumber,
   formatValue,
-} from '../../src/view/page/format.ts';
+} from '../../../src/sweep/explorer/page/format.ts';
 import {
   Columns,
   mentions,
@@ -16,7 +16,7 @@ import {
   sorted,
   valueIn,
   varyingSettings,
-} from '../../src/view/page/listing.ts';
+} from '../../../src/sweep/explorer/page/listing.ts';
 import {
   extent,
   linearTicks,
@@ -24,8 +24,8 @@ import {
   padded,
   scale,
   thinned,
-} from '../../src/view/page/scale.ts';
-import type { WireRun } from '../../src/view/wire.ts';
+} from '../../../src/sweep/explorer/page/scale.ts';
+import type { WireRun } from '../../../src/sweep/explorer/wire.ts';
 
 function runOf(seed: number, config: object, metrics: Record<string, unknown> = {}): WireRun {
   return {

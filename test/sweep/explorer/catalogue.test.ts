@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RunRecord, statusOf } from '../../src/train/store/record.ts';
-import { RunStore } from '../../src/train/store/run-store.ts';
-import { StoreRun } from '../../src/train/store/store-run.ts';
-import { Catalogue, type CatalogueChange } from '../../src/view/catalogue.ts';
-import { identityOf, sampleRun } from '../train/store/sample.ts';
+import { Catalogue, type CatalogueChange } from '../../../src/sweep/explorer/catalogue.ts';
+import { type RunRecord, statusOf } from '../../../src/train/store/record.ts';
+import { RunStore } from '../../../src/train/store/run-store.ts';
+import { StoreRun } from '../../../src/train/store/store-run.ts';
+import { identityOf, sampleRun } from '../../train/store/sample.ts';
 
 let place: string;
 let heard: CatalogueChange[];

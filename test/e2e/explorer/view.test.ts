@@ -7,7 +7,7 @@ import { parseCondition } from '../../../src/train/store/query.ts';
 import { RunStore } from '../../../src/train/store/run-store.ts';
 import { comparison } from '../../../src/train/store/summary.ts';
 import { code, writeNotebook } from '../../notebook/fixtures.ts';
-import { syntheticRuns } from '../../view/synthetic.ts';
+import { syntheticRuns } from '../../sweep/explorer/synthetic.ts';
 import { build, gibbs, ROOT } from '../notebook/gibbs.ts';
 import { Browser } from './browser.ts';
 import { startView, startWriter, type Viewing } from './explorer.ts';

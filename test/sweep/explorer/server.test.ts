@@ -5,11 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RunStore } from '../../src/train/store/run-store.ts';
-import { StoreRun } from '../../src/train/store/store-run.ts';
-import { Explorer } from '../../src/view/server.ts';
-import type { WireChange, WireComparison, WireDetails, WireRuns } from '../../src/view/wire.ts';
-import { identityOf, lossOf, sampleRun } from '../train/store/sample.ts';
+import { Explorer } from '../../../src/sweep/explorer/server.ts';
+import type {
+  WireChange,
+  WireComparison,
+  WireDetails,
+  WireRuns,
+} from '../../../src/sweep/explorer/wire.ts';
+import { RunStore } from '../../../src/train/store/run-store.ts';
+import { StoreRun } from '../../../src/train/store/store-run.ts';
+import { identityOf, lossOf, sampleRun } from '../../train/store/sample.ts';
 import { ask, Events, json } from './client.ts';
 import { syntheticRuns } from './synthetic.ts';
 

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, DataError, GibbsError } from '../core/errors.ts';
-import { toReadError } from '../core/files.ts';
-import type { HostTensor } from '../core/host-tensor.ts';
-import { gibbsVersion } from '../core/versions.ts';
-import { parseCondition } from '../train/store/query.ts';
-import type { RunRecord } from '../train/store/record.ts';
-import type { RunStore } from '../train/store/run-store.ts';
-import { comparison, detailsOf, summaryOf } from '../train/store/summary.ts';
+import { ConfigError, DataError, GibbsError } from '../../core/errors.ts';
+import { toReadError } from '../../core/files.ts';
+import type { HostTensor } from '../../core/host-tensor.ts';
+import { gibbsVersion } from '../../core/versions.ts';
+import { parseCondition } from '../../train/store/query.ts';
+import type { RunRecord } from '../../train/store/record.ts';
+import type { RunStore } from '../../train/store/run-store.ts';
+import { comparison, detailsOf, summaryOf } from '../../train/store/summary.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type CellKind, cellCode, isCellKind } from './cell-code.ts';
 import type {

@@ -1,8 +1,8 @@
-import { uniform } from '../../src/core/random.ts';
-import { toyConfig } from '../../src/experiments/toy-config.ts';
-import { runKey } from '../../src/train/run.ts';
-import type { RunRecord } from '../../src/train/store/record.ts';
-import type { RunStore } from '../../src/train/store/run-store.ts';
+import { uniform } from '../../../src/core/random.ts';
+import { toyConfig } from '../../../src/experiments/toy-config.ts';
+import { runKey } from '../../../src/train/run.ts';
+import type { RunRecord } from '../../../src/train/store/record.ts';
+import type { RunStore } from '../../../src/train/store/run-store.ts';
 
 const GRID = {
   T: [1, 2, 4, 8],

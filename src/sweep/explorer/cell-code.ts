@@ -1,10 +1,10 @@
-import { ConfigError, GibbsError } from '../core/errors.ts';
-import type { Overrides, Scalar } from '../experiments/overrides.ts';
-import { defaultRunsFolder } from '../experiments/runs-folder.ts';
-import type { ToyChoice } from '../experiments/toy-config.ts';
-import { canonicalJson } from '../train/run.ts';
-import { leaves, lookUp } from '../train/store/query.ts';
-import type { RunRecord } from '../train/store/record.ts';
+import { ConfigError, GibbsError } from '../../core/errors.ts';
+import type { Overrides, Scalar } from '../../experiments/overrides.ts';
+import { defaultRunsFolder } from '../../experiments/runs-folder.ts';
+import type { ToyChoice } from '../../experiments/toy-config.ts';
+import { canonicalJson } from '../../train/run.ts';
+import { leaves, lookUp } from '../../train/store/query.ts';
+import type { RunRecord } from '../../train/store/record.ts';
 import type { WireCell } from './wire.ts';
 
 /** `open`: reads the runs from the store; `rerun`: asks for their configurations. */
@@ -86,8 +86,8 @@ async function rerunCell(place: string, records: readonly RunRecord[]): Promise<
  */
 async function choiceOf(record: RunRecord): Promise<ToyChoice> {
   // The engine is loaded when somebody asks for a cell, not when the explorer starts.
-  const { TOY_PRESETS, toyConfig } = await import('../experiments/toy-config.ts');
-  const { toyMethod } = await import('../experiments/toy-methods.ts');
+  const { TOY_PRESETS, toyConfig } = await import('../../experiments/toy-config.ts');
+  const { toyMethod } = await import('../../experiments/toy-methods.ts');
   const method = toyMethod(String(lookUp(record, 'method')));
   const dataset = String(lookUp(record, 'dataset'));
   const labelled = record.labels?.['preset'];
