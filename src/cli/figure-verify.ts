@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GibbsError, InterruptedError } from '../core/errors.ts';
+import { shippedFolder } from '../experiments/ed-run.ts';
 import { leafPaths, type Scalar } from '../experiments/overrides.ts';
 import type { ToyOptions } from '../experiments/toy.ts';
 import { toyConfig } from '../experiments/toy-config.ts';
@@ -12,9 +13,11 @@ import {
   disagreements,
   type FigureFiles,
   type FigureRecord,
+  type FigureRun,
   firstDifference,
   readFigure,
 } from './figure-files.ts';
+import { mnistFigureOf, writeMnistFigure } from './mnist-figure.ts';
 import { ALONE, trainedFigure, writeToyFigure } from './toy-figure.ts';
 
 /**
@@ -52,18 +55,43 @@ export async function verifyFigure(path: string, options: VerifyOptions): Promis
   }
 }
 
+/** Where the parameters and results that came with the project lie. */
+const SHIPPED = 'data/checkpoints';
+
 type Outcome = Pick<FigureVerdict, 'verdict' | 'detail'>;
 
 async function compare(files: FigureFiles, options: VerifyOptions): Promise<Outcome> {
   const { record } = files;
+  const onMnist = mnistFigureOf(record.figure);
+  if (onMnist !== undefined && record.runs.every(isShipped)) {
+    const { preset, runs } = record;
+    const shown = { preset, seed: runs[0].seed, root: options.root, signal: options.signal };
+    return redrawn(files, SHIPPED, (folder) => writeMnistFigure(onMnist, folder, shown));
+  }
   const plan = planOf(record);
   if (!plan) return lookedUp(record, options.root);
   const source = await dataOf(plan, record, options);
   if (typeof source === 'string') return { verdict: 'missing', detail: source };
+  const { data, from } = source;
+  return redrawn(files, from, (folder) =>
+    writeToyFigure(data, folder, record.preset, options.root),
+  );
+}
+
+/** Whether the result of a run came with the project. */
+function isShipped({ key }: FigureRun): boolean {
+  return key !== undefined && existsSync(join(shippedFolder(), key, 'result.json'));
+}
+
+async function redrawn(
+  files: FigureFiles,
+  from: string,
+  draw: (folder: string) => Promise<unknown>,
+): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'gibbs-figure-'));
   try {
-    await writeToyFigure(source.data, folder, record.preset, options.root);
-    return compareWith(files, readFigure(join(folder, `${record.figure}.json`)), source.from);
+    await draw(folder);
+    return compareWith(files, readFigure(join(folder, `${files.record.figure}.json`)), from);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -72,7 +100,7 @@ async function compare(files: FigureFiles, options: VerifyOptions): Promise<Outc
 function compareWith(files: FigureFiles, drawn: FigureFiles, from: string): Outcome {
   for (const [i, run] of files.record.runs.entries()) {
     const now = drawn.record.runs[i];
-    const name = `${run.model} on ${run.dataset}`;
+    const name = run.model === undefined ? run.key : `${run.model} on ${run.dataset}`;
     if (run.checksum !== now?.checksum) {
       return { verdict: 'differs', detail: `${name} ends in other parameters than then` };
     }
@@ -82,7 +110,8 @@ function compareWith(files: FigureFiles, drawn: FigureFiles, from: string): Outc
       return { verdict: 'differs', detail: `${name}: ${number} was ${then}, is ${today}` };
     }
   }
-  const count = `${files.record.runs.length} models from ${from}`;
+  const { length } = files.record.runs;
+  const count = `${length} ${length === 1 ? 'model' : 'models'} from ${from}`;
   if (drawn.svg === files.svg) return { verdict: 'agrees', detail: `the same bytes, ${count}` };
   if (picture(drawn.svg) === picture(files.svg)) {
     return {
@@ -123,7 +152,7 @@ async function dataOf(
     '../experiments/toy-figure.ts'
   );
   if (record.runs.every(({ from }) => from === 'checkpoint')) {
-    return { data: figureFromCheckpoints(plan), from: 'data/checkpoints' };
+    return { data: figureFromCheckpoints(plan), from: SHIPPED };
   }
   const { root, retrain, jobs, signal } = options;
   const { isToyFinished } = await import('../experiments/toy.ts');

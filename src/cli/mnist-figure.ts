@@ -8,8 +8,6 @@ import type { Spec } from '../figures/density-panels.ts';
 import type { Arguments } from './command.ts';
 
 interface Drawing {
-  /** Of the files, e.g. `fig2-nice-mnist`. */
-  readonly name: string;
   readonly spec: Spec;
   readonly numbers: unknown;
   readonly runs: readonly EdRun<unknown, unknown>[];
@@ -21,54 +19,76 @@ export interface MnistFigureOptions extends EdRunOptions {
   readonly data?: string;
 }
 
+interface MnistFigure {
+  /** Names of the pictures, as their files are called. */
+  readonly pictures: readonly string[];
+  /** @returns as many drawings. */
+  draw(options: MnistFigureOptions): Promise<Drawing[]>;
+}
+
 /** What `gibbs figure` can draw of the experiments on MNIST, by what is typed. */
-const FIGURES: Readonly<Record<string, (options: MnistFigureOptions) => Promise<Drawing[]>>> = {
-  async 2(options) {
-    const { runNiceTable } = await import('../experiments/mnist-tables.ts');
-    const { niceCurvesFigure, niceSamplesFigure } = await import('../figures/nice.ts');
-    const results = await runNiceTable(options);
-    const runs = results.map(({ run }) => run);
-    const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
-    return [
-      { name: 'fig2-nice-mnist', spec: niceSamplesFigure(results), numbers, runs },
-      { name: 'table1-nice-likelihood', spec: niceCurvesFigure(results), numbers, runs },
-    ];
+const FIGURES: Readonly<Record<string, MnistFigure>> = {
+  2: {
+    pictures: ['fig2-nice-mnist', 'table1-nice-likelihood'],
+    draw: drawNice,
   },
-  async stacked(options) {
-    const { runStackedTable } = await import('../experiments/mnist-tables.ts');
-    const { samplingFloor } = await import('../experiments/stacked.ts');
-    const { stackedCurvesFigure, stackedSamplesFigure } = await import('../figures/stacked.ts');
-    const results = await runStackedTable(options);
-    const runs = results.map(({ run }) => run);
-    const [{ numbers: first }] = results;
-    const floors = {
-      onTheWay: samplingFloor(first.series[0].samples),
-      final: samplingFloor(first.samples),
-    };
-    const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
-    return [
-      { name: 'table11-stackedmnist-samples', spec: stackedSamplesFigure(results), numbers, runs },
-      {
-        name: 'table11-stackedmnist-modes',
-        spec: stackedCurvesFigure(results, floors),
-        numbers,
-        runs,
-      },
-    ];
+  stacked: {
+    pictures: ['table11-stackedmnist-samples', 'table11-stackedmnist-modes'],
+    draw: drawStacked,
   },
-  async 'latent-prior'(options) {
-    const { runLatentPrior } = await import('../experiments/latent-prior.ts');
-    const { latentEnergyFigure, latentPicturesFigure } = await import('../figures/latent-prior.ts');
-    const result = await runLatentPrior(options);
-    const { numbers, run } = result;
-    return [
-      { name: 'latent-prior-pictures', spec: latentPicturesFigure(result), numbers, runs: [run] },
-      { name: 'latent-prior-energy', spec: latentEnergyFigure(result), numbers, runs: [run] },
-    ];
+  'latent-prior': {
+    pictures: ['latent-prior-pictures', 'latent-prior-energy'],
+    draw: drawLatentPrior,
   },
 };
 
+async function drawNice(options: MnistFigureOptions): Promise<Drawing[]> {
+  const { runNiceTable } = await import('../experiments/mnist-tables.ts');
+  const { niceCurvesFigure, niceSamplesFigure } = await import('../figures/nice.ts');
+  const results = await runNiceTable(options);
+  const runs = results.map(({ run }) => run);
+  const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
+  return [
+    { spec: niceSamplesFigure(results), numbers, runs },
+    { spec: niceCurvesFigure(results), numbers, runs },
+  ];
+}
+
+async function drawStacked(options: MnistFigureOptions): Promise<Drawing[]> {
+  const { runStackedTable } = await import('../experiments/mnist-tables.ts');
+  const { samplingFloor } = await import('../experiments/stacked.ts');
+  const { stackedCurvesFigure, stackedSamplesFigure } = await import('../figures/stacked.ts');
+  const results = await runStackedTable(options);
+  const runs = results.map(({ run }) => run);
+  const [{ numbers: first }] = results;
+  const floors = {
+    onTheWay: samplingFloor(first.series[0].samples),
+    final: samplingFloor(first.samples),
+  };
+  const numbers = results.map(({ name, numbers: { series: _, ...own } }) => ({ name, ...own }));
+  return [
+    { spec: stackedSamplesFigure(results), numbers, runs },
+    { spec: stackedCurvesFigure(results, floors), numbers, runs },
+  ];
+}
+
+async function drawLatentPrior(options: MnistFigureOptions): Promise<Drawing[]> {
+  const { runLatentPrior } = await import('../experiments/latent-prior.ts');
+  const { latentEnergyFigure, latentPicturesFigure } = await import('../figures/latent-prior.ts');
+  const result = await runLatentPrior(options);
+  const { numbers, run } = result;
+  return [
+    { spec: latentPicturesFigure(result), numbers, runs: [run] },
+    { spec: latentEnergyFigure(result), numbers, runs: [run] },
+  ];
+}
+
 export const MNIST_FIGURES: readonly string[] = Object.keys(FIGURES);
+
+/** Which of `MNIST_FIGURES` a picture belongs to, e.g. `2` for `fig2-nice-mnist`. */
+export function mnistFigureOf(picture: string): string | undefined {
+  return MNIST_FIGURES.find((name) => FIGURES[name].pictures.includes(picture));
+}
 
 /**
  * Draws one of `MNIST_FIGURES` from results that came with the project or from runs; trains what is
@@ -81,10 +101,12 @@ export async function writeMnistFigure(
   options: MnistFigureOptions = {},
 ): Promise<string[]> {
   const { renderPng, rendererVersions, renderSvg } = await import('../figures/render.ts');
-  const drawings = await FIGURES[figure](options);
+  const { pictures, draw } = FIGURES[figure];
+  const drawings = await draw(options);
   makeFolder(folder);
   const paths: string[] = [];
-  for (const { name, spec, numbers, runs } of drawings) {
+  for (const [i, { spec, numbers, runs }] of drawings.entries()) {
+    const name = pictures[i];
     const provenance = {
       figure: name,
       gibbs: gibbsVersion(),

@@ -1,21 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '../../core/errors.ts';
+import { ConfigError, DataError, unknownName } from '../../core/errors.ts';
 import type { ToyFigureData } from '../../experiments/toy-figure.ts';
 import type { ToyPlan } from '../../experiments/toy-plans.ts';
 import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
 import type { FigureVerdict } from '../figure-verify.ts';
 import { withInterrupts } from '../interrupts.ts';
+import { MNIST_FIGURES, mnistFigure } from '../mnist-figure.ts';
 
 /** Options that describe a training, and so ask for runs rather than for published checkpoints. */
 const OF_TRAINING = ['preset', 'seed', 'store', 'runs', 'jobs'];
 
 export const figureCommand: Command = {
-  usage: 'figure (NUMBER | verify [FILE...])',
+  usage: 'figure (NAME | verify [FILE...])',
   summary: 'Draws a figure of the paper as SVG, PNG and JSON, or checks drawn ones.',
   details: [
     'Figures: 1 (25 Gaussians and pinwheel: MEG, VERA, FCE, BiDVL, DDAEBM), 6 (score flow, DRL,',
-    'DDGAN, DDAEBM), 7 (swiss roll: DDGAN, DDAEBM with KL and with Jeffreys’ divergence).',
+    'DDGAN, DDAEBM), 7 (swiss roll: DDGAN, DDAEBM with KL and with Jeffreys’ divergence); on MNIST 2',
+    '(samples and likelihoods of NICE), stacked (StackedMNIST), latent-prior.',
     '',
     'Without options a figure is drawn in seconds from the parameters in data/checkpoints. With a',
     'preset, seed or setting its models are taken from data/runs; those that are missing are',
@@ -27,7 +29,7 @@ export const figureCommand: Command = {
     'parameters. Exit status 1 if one differs. A figure whose runs are not here is missing them;',
     '--retrain trains them and compares.',
   ].join('\n'),
-  positionals: ['NUMBER | verify', 'FILE...'],
+  positionals: ['NAME | verify', 'FILE...'],
   optionalPositionals: true,
   options: {
     methods: { type: 'string', value: 'A,B', help: 'some methods only, e.g. ddaebm' },
@@ -53,12 +55,15 @@ const OF_DRAWING = ['methods', 'preset', 'seed', 'out'];
 
 async function figure(args: Arguments, signal: AbortSignal): Promise<number> {
   const [name, ...files] = args.positionals;
-  if (name === undefined) throw new ConfigError(`NUMBER is missing: gibbs ${figureCommand.usage}`);
+  if (name === undefined) throw new ConfigError(`NAME is missing: gibbs ${figureCommand.usage}`);
   if (name === 'verify') return verify(files, args, signal);
   if (files.length > 0) {
     throw new ConfigError(`unexpected argument '${files[0]}': gibbs ${figureCommand.usage}`);
   }
-  return draw(args, signal);
+  if (MNIST_FIGURES.includes(name)) return mnistFigure(args, signal);
+  const { TOY_FIGURES } = await import('../../experiments/toy-plans.ts');
+  if (TOY_FIGURES.includes(name)) return draw(args, signal);
+  throw unknownName('figure', name, [...TOY_FIGURES, ...MNIST_FIGURES, 'verify']);
 }
 
 async function verify(
