@@ -28,7 +28,7 @@ interface Request {
   readonly silent: boolean;
   /** Publishes that the cell runs; once. */
   readonly announce: () => void;
-  /** Has its types checked and later cells know its names; once. */
+  /** Has its types checked while it runs; once. */
   readonly tell: () => void;
 }
 
@@ -148,14 +148,15 @@ export class Executor {
       this.#io.publish('status', { execution_state: 'busy' }, message);
       if (!silent) this.#io.publish('execute_input', { code, execution_count: count }, message);
     });
-    const tell = once(() => {
-      if (silent) return;
-      const warns = this.checks.mode(code) === 'warn';
-      const warn = (text: string) => this.#outputs.notice(text, cell);
-      this.checks.ran(code, count, warns ? warn : undefined);
-    });
+    const warn = (text: string) => this.#outputs.notice(text, cell);
+    const ran = { code, count, ...(this.checks.mode(code) === 'warn' && { warn }) };
+    let told = silent;
+    const tell = () => {
+      if (!told) this.checks.runs(ran);
+      told = true;
+    };
     const request = { cell, code, count, content, silent, announce, tell };
-    const { outcome, result, ran } = await this.#run(request);
+    const { outcome, result, begun } = await this.#run(request);
     announce();
     this.#outputs.flush();
     const { error } = outcome;
@@ -173,12 +174,12 @@ export class Executor {
     const aborted = stops ? await this.#aborted() : [];
     this.#io.reply(channel, 'execute_reply', message, reply);
     this.#io.publish('status', { execution_state: 'idle' }, message);
-    if (ran) tell();
+    if (begun && !told) this.checks.ended(ran);
     if (stored && code.trim() !== '') this.#history.add(count, code, result);
     return aborted;
   }
 
-  async #run(request: Request): Promise<{ outcome: Outcome; result?: string; ran?: true }> {
+  async #run(request: Request): Promise<{ outcome: Outcome; result?: string; begun?: true }> {
     const { cell, code, count, content, silent, announce, tell } = request;
     const expressions = userExpressions(content);
     const isEmpty = code.trim() === '' && Object.keys(expressions).length === 0;
@@ -220,7 +221,7 @@ export class Executor {
       // Stop pressed before the cell had begun.
       if (this.#interrupted) this.#user().send({ t: 'interrupt', cell });
     });
-    return { outcome, ran: true, ...(result !== undefined && { result }) };
+    return { outcome, begun: true, ...(result !== undefined && { result }) };
   }
 
   /** What a cell produced. */

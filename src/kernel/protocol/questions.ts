@@ -56,6 +56,7 @@ export class Questions {
   async complete(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');
     const offset = cursorOf(code, content['cursor_pos']);
+    this.#checks.settle();
     const living = this.#runtime(code, offset);
     const typed = await this.#patiently(this.#language?.complete(code, offset), living.found);
     const more = (typed?.matches.length ?? 0) > 0 ? RUNTIME_PATIENCE : LONE_PATIENCE;
@@ -69,6 +70,7 @@ export class Questions {
   async inspect(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');
     const offset = cursorOf(code, content['cursor_pos']);
+    this.#checks.settle();
     const level = content['detail_level'] === 1 ? 1 : 0;
     const markdown = await this.#language?.inspect(code, offset, level);
     if (markdown === null || markdown === undefined) {
