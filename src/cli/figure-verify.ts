@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GibbsError, InterruptedError } from '../core/errors.ts';
-import { shippedFolder } from '../experiments/ed-run.ts';
+import { shippedFolder } from '../experiments/kept-run.ts';
 import { leafPaths, type Scalar } from '../experiments/overrides.ts';
 import type { ToyOptions } from '../experiments/toy.ts';
 import { toyConfig } from '../experiments/toy-config.ts';

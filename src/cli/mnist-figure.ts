@@ -3,17 +3,17 @@ import { ConfigError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { makeFolder } from '../core/folders.ts';
 import { gibbsVersion } from '../core/versions.ts';
-import type { EdRun, EdRunOptions } from '../experiments/ed-run.ts';
+import type { KeptRun, KeptRunOptions } from '../experiments/kept-run.ts';
 import type { Spec } from '../figures/density-panels.ts';
 import type { Arguments } from './command.ts';
 
 interface Drawing {
   readonly spec: Spec;
   readonly numbers: unknown;
-  readonly runs: readonly EdRun<unknown, unknown>[];
+  readonly runs: readonly KeptRun<unknown, unknown>[];
 }
 
-export interface MnistFigureOptions extends EdRunOptions {
+export interface MnistFigureOptions extends KeptRunOptions {
   readonly preset?: string;
   /** Folder of MNIST's IDX files. Default: the fetched one. */
   readonly data?: string;

@@ -26,13 +26,13 @@ import {
   thumbnailDistance,
 } from './cifar10-samples.ts';
 import { dataFolder } from './data-folder.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 
-export interface Cifar10Options extends EdRunOptions {
+export interface Cifar10Options extends KeptRunOptions {
   /** Default `nano`. */
   readonly preset?: string;
   /** Changes to the preset by dotted path, e.g. `{ 'diffusion.steps': 2 }`. */
@@ -67,7 +67,7 @@ export interface Cifar10Numbers {
 export interface Cifar10Result {
   readonly preset: string;
   readonly config: Cifar10Config;
-  readonly run: EdRun<Cifar10Config, Cifar10Numbers>;
+  readonly run: KeptRun<Cifar10Config, Cifar10Numbers>;
   readonly numbers: Cifar10Numbers;
   /** Bytes [evaluations, n, 3, 32, 32]: the same latents at every evaluation of the series. */
   readonly pictures: HostTensor;
@@ -96,7 +96,7 @@ export async function runCifar10(options: Cifar10Options = {}): Promise<Cifar10R
     ...{ experiment: 'cifar10', config, seed },
     computation: () => cifar10Training(config, cifar10Images(options.data, 'train')),
   };
-  const run = await edRun<Cifar10Config, Cifar10Numbers>(
+  const run = await keptRun<Cifar10Config, Cifar10Numbers>(
     identity,
     { shippedFirst: true, ...options },
     (folder) => trainCifar10(folder, config, options),
@@ -113,7 +113,7 @@ export async function runCifar10(options: Cifar10Options = {}): Promise<Cifar10R
 
 /** The numbers with the distances of the stored samples, which a later classifier can measure too. */
 function measured(
-  { numbers, key, origin }: EdRun<Cifar10Config, Cifar10Numbers>,
+  { numbers, key, origin }: KeptRun<Cifar10Config, Cifar10Numbers>,
   { root = defaultRunsFolder(), data }: Cifar10Options,
 ): Cifar10Numbers {
   if (numbers.distances !== undefined || origin === 'shipped') return numbers;
@@ -146,7 +146,7 @@ async function trainCifar10(
   folder: OpenRun,
   config: Cifar10Config,
   options: Cifar10Options,
-): Promise<EdOutcome<Cifar10Numbers>> {
+): Promise<KeptOutcome<Cifar10Numbers>> {
   const { seed = 0, checkpointSeconds = 60, onProgress, signal } = options;
   const { evaluation } = config;
   const training = cifar10Training(config, cifar10Images(options.data, 'train'));

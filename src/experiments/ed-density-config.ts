@@ -31,7 +31,7 @@ export type EdMethod =
     };
 
 /** What all trainings of the density experiment share. Plain JSON. */
-export interface EdTraining {
+export interface KeptTraining {
   readonly revision: number;
   readonly steps: number;
   readonly batch: number;
@@ -52,12 +52,12 @@ export interface EdTraining {
 }
 
 /** All that decides the numbers of one training, beside its seed. */
-export interface EdDensityConfig extends EdTraining {
+export interface EdDensityConfig extends KeptTraining {
   readonly method: EdMethod;
 }
 
 /** The published setting; its 50,001 iterations are 50,000 here, evaluated after 0, 100, .... */
-const PAPER: EdTraining = {
+const PAPER: KeptTraining = {
   revision: REVISION,
   steps: 50_000,
   batch: 128,
@@ -176,7 +176,7 @@ export function edObjective(config: EdDensityConfig): Objective<SingleEnergyStat
   }
 }
 
-function checked(training: EdTraining): EdTraining {
+function checked(training: KeptTraining): KeptTraining {
   const { evaluation } = training;
   const least: Record<string, readonly [value: number, least: number]> = {
     steps: [training.steps, 0],

@@ -19,11 +19,11 @@ import {
   gridNumbers,
 } from './ed-density-evaluation.ts';
 import { edGaussians, edGaussiansLogDensity } from './ed-gaussians.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import type { Overrides } from './overrides.ts';
 
-export interface EdDensityOptions extends EdRunOptions {
+export interface EdDensityOptions extends KeptRunOptions {
   /** Default `quick`. */
   readonly preset?: string;
   /** Changes to the preset by dotted path, e.g. `{ steps: 20000 }`. */
@@ -41,7 +41,7 @@ export interface EdDensityNumbers extends EdGridNumbers {
 export interface EdDensityRun {
   readonly method: EdMethod;
   readonly config: EdDensityConfig;
-  readonly run: EdRun<EdDensityConfig, EdDensityNumbers>;
+  readonly run: KeptRun<EdDensityConfig, EdDensityNumbers>;
   readonly numbers: EdDensityNumbers;
   /** By iteration; empty where errors were not evaluated. */
   readonly errors: readonly Pick<EdError, 'step' | 'mse'>[];
@@ -110,10 +110,10 @@ export async function runEdGrid(options: EdDensityOptions = {}): Promise<EdGridR
 export async function edDensityRun(
   config: EdDensityConfig,
   name: string,
-  options: EdRunOptions,
+  options: KeptRunOptions,
 ): Promise<EdDensityRun> {
   const { seed = 0 } = options;
-  const run = await edRun<EdDensityConfig, EdDensityNumbers>(
+  const run = await keptRun<EdDensityConfig, EdDensityNumbers>(
     {
       ...{ experiment: 'ed-density', config, seed },
       computation: () => trainingOf(config),
@@ -139,8 +139,8 @@ async function trainDensity(
   folder: OpenRun,
   config: EdDensityConfig,
   name: string,
-  options: EdRunOptions,
-): Promise<EdOutcome<EdDensityNumbers>> {
+  options: KeptRunOptions,
+): Promise<KeptOutcome<EdDensityNumbers>> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const { every } = config.evaluation;
   const training = trainingOf(config);

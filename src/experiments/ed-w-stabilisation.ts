@@ -8,7 +8,7 @@ import type { Objective } from '../objectives/objective.ts';
 import type { SingleEnergyState } from '../objectives/single-energy.ts';
 import { train } from '../train/loop.ts';
 import { edPreset } from './ed-preset.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
 
 /** Raised when the code changes what a configuration computes, so that old runs are not reused. */
@@ -59,7 +59,7 @@ const PRESETS = {
 /** The learned energy is compared with x^2/2 on [-2, 2]. */
 const COMPARED = 2;
 
-export interface EdStabilisationOptions extends EdRunOptions {
+export interface EdStabilisationOptions extends KeptRunOptions {
   /** Default `quick`. */
   readonly preset?: string;
   /** Changes to the preset by name, e.g. `{ steps: 1000 }`. */
@@ -76,7 +76,7 @@ export interface EdStabilisationNumbers {
 /** The energy learned with one stabiliser. */
 export interface EdStabilisationRun {
   readonly stabiliser: number;
-  readonly run: EdRun<EdStabilisationConfig, EdStabilisationNumbers>;
+  readonly run: KeptRun<EdStabilisationConfig, EdStabilisationNumbers>;
   readonly numbers: EdStabilisationNumbers;
   /** U - min U at the points `x` of the result. */
   readonly energy: readonly number[];
@@ -135,14 +135,14 @@ const GRID: readonly number[] = Array.from({ length: 60 }, (_, i) => (i - 30) / 
 
 async function stabilisationRun(
   config: EdStabilisationConfig,
-  options: EdRunOptions,
+  options: KeptRunOptions,
 ): Promise<EdStabilisationRun> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const objective = stabilisationObjective(config);
   const name = `w = ${config.stabiliser}`;
   const data = samples(config.points, seed);
   const training = { objective, data: () => data, steps: config.steps };
-  const run = await edRun<EdStabilisationConfig, EdStabilisationNumbers>(
+  const run = await keptRun<EdStabilisationConfig, EdStabilisationNumbers>(
     {
       experiment: 'ed-w-stabilisation',
       config,
@@ -150,7 +150,7 @@ async function stabilisationRun(
       computation: () => ({ ...training, data: () => samples(config.points, 0) }),
     },
     options,
-    async (folder): Promise<EdOutcome<EdStabilisationNumbers>> => {
+    async (folder): Promise<KeptOutcome<EdStabilisationNumbers>> => {
       const { state, step, seconds, checksum } = await train({
         ...training,
         seed,

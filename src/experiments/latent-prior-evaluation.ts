@@ -11,7 +11,7 @@ import {
 } from '../objectives/latent-prior.ts';
 import type { HostState } from '../objectives/objective.ts';
 import { langevin, langevinChain } from '../samplers/langevin.ts';
-import type { RunArrays } from './ed-run.ts';
+import type { RunArrays } from './kept-run.ts';
 import type { LatentPriorExperiment } from './latent-prior-config.ts';
 
 const SIDE = 28;

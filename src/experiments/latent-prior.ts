@@ -5,8 +5,8 @@ import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { train } from '../train/loop.ts';
 import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import {
   type LatentPriorExperiment,
   latentPriorConfig,
@@ -18,7 +18,7 @@ import type { Overrides } from './overrides.ts';
 
 const PIXELS = 784;
 
-export interface LatentPriorOptions extends EdRunOptions {
+export interface LatentPriorOptions extends KeptRunOptions {
   /** Default `quick`. */
   readonly preset?: string;
   readonly overrides?: Overrides;
@@ -29,7 +29,7 @@ export interface LatentPriorOptions extends EdRunOptions {
 export interface LatentPriorResult {
   readonly preset: string;
   readonly config: LatentPriorExperiment;
-  readonly run: EdRun<LatentPriorExperiment, LatentPriorNumbers>;
+  readonly run: KeptRun<LatentPriorExperiment, LatentPriorNumbers>;
   readonly numbers: LatentPriorNumbers;
   /** Pictures [n, 784] in [0, 1]. */
   readonly originals: HostTensor;
@@ -55,7 +55,7 @@ export async function runLatentPrior(options: LatentPriorOptions = {}): Promise<
     ...{ experiment: 'latent-prior', config, seed },
     computation: () => latentPriorTraining(config, options.data),
   };
-  const run = await edRun<LatentPriorExperiment, LatentPriorNumbers>(
+  const run = await keptRun<LatentPriorExperiment, LatentPriorNumbers>(
     identity,
     { shippedFirst: true, ...options },
     (folder) => trainLatentPrior(folder, config, options),
@@ -102,7 +102,7 @@ async function trainLatentPrior(
   folder: OpenRun,
   config: LatentPriorExperiment,
   options: LatentPriorOptions,
-): Promise<EdOutcome<LatentPriorNumbers>> {
+): Promise<KeptOutcome<LatentPriorNumbers>> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const training = latentPriorTraining(config, options.data);
   const { objective } = training;

@@ -19,9 +19,9 @@ import { cosineAnnealing } from '../optim/schedules.ts';
 import { type Progress, train } from '../train/loop.ts';
 import { RunFolder } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { shippedFolder } from './ed-run.ts';
 import { type Environment, environment } from './environment.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
+import { shippedFolder } from './kept-run.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 
 const FORMAT = 'gibbs-mnist-classifier-1';

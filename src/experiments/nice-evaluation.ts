@@ -6,7 +6,7 @@ import { bitsPerDim, meanAndError } from '../metrics/likelihood.ts';
 import type { Params } from '../nn/params.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
 import { drawNoise } from '../train/noise.ts';
-import type { RunArrays } from './ed-run.ts';
+import type { RunArrays } from './kept-run.ts';
 import { MNIST_DIM, type NiceCommon, type NiceMethodSpec } from './nice-settings.ts';
 
 /** Likelihoods after some iterations, nats per image in logit space. */

@@ -7,9 +7,9 @@ import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { train } from '../train/loop.ts';
 import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import { NiceEvaluator, type NiceNumbers, type NiceRow } from './nice-evaluation.ts';
 import { type NiceMethod, niceMethod, niceMethodSpec } from './nice-methods.ts';
 import { checkNice, EPOCH, MNIST_DIM, type NiceCommon, niceRates } from './nice-settings.ts';
@@ -30,7 +30,7 @@ export interface NiceChoice {
   readonly overrides?: Overrides;
 }
 
-export interface NiceOptions extends NiceChoice, EdRunOptions {
+export interface NiceOptions extends NiceChoice, KeptRunOptions {
   /** Folder of MNIST's IDX files. Default: the fetched one. */
   readonly data?: string;
 }
@@ -40,7 +40,7 @@ export interface NiceRun {
   readonly title: string;
   readonly preset: string;
   readonly config: NiceCommon;
-  readonly run: EdRun<NiceCommon, NiceNumbers>;
+  readonly run: KeptRun<NiceCommon, NiceNumbers>;
   readonly numbers: NiceNumbers;
   /** Images [n, 784] in [0, 1]: exact samples of the energy, and the generator's (if there is one). */
   readonly exact: HostTensor;
@@ -126,7 +126,7 @@ export async function runNice(options: NiceOptions = {}): Promise<NiceRun> {
     ...{ experiment: 'nice', config, seed },
     computation: () => niceTraining(config, loadMnist(dataFolder('mnist', options.data), 'train')),
   };
-  const run = await edRun<NiceCommon, NiceNumbers>(
+  const run = await keptRun<NiceCommon, NiceNumbers>(
     identity,
     { shippedFirst: true, ...options },
     (folder) => trainNice(folder, config, options),
@@ -159,7 +159,7 @@ async function trainNice(
   folder: OpenRun,
   config: NiceCommon,
   options: NiceOptions,
-): Promise<EdOutcome<NiceNumbers>> {
+): Promise<KeptOutcome<NiceNumbers>> {
   const { seed = 0, checkpointSeconds = 300, onProgress, signal } = options;
   const spec = niceMethodSpec(niceMethod(config.method));
   const files = dataFolder('mnist', options.data);

@@ -12,8 +12,8 @@ import type { Objective } from '../objectives/objective.ts';
 import { denoise } from '../samplers/denoise.ts';
 import { drawNoise } from '../train/noise.ts';
 import { dataFolder } from './data-folder.ts';
-import { shippedFolder } from './ed-run.ts';
 import { type Environment, environment } from './environment.ts';
+import { shippedFolder } from './kept-run.ts';
 import { type OodFolders, oodSets } from './ood-sets.ts';
 import type { TrainedMethod } from './run-export.ts';
 

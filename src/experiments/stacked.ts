@@ -13,9 +13,9 @@ import { train } from '../train/loop.ts';
 import { drawNoise } from '../train/noise.ts';
 import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { type EdOutcome, type EdRun, type EdRunOptions, edRun } from './ed-run.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
+import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
 import { type DigitClassifier, loadMnistClassifier } from './mnist-classifier.ts';
 import type { Overrides } from './overrides.ts';
 import {
@@ -27,7 +27,7 @@ import {
 
 const MODES = 1000;
 
-export interface StackedOptions extends EdRunOptions {
+export interface StackedOptions extends KeptRunOptions {
   /** Default `ddaebm`. */
   readonly method?: string;
   /** Default `quick`. */
@@ -55,7 +55,7 @@ export interface StackedNumbers extends StackedCount {
 export interface StackedResult {
   readonly preset: string;
   readonly config: StackedConfig;
-  readonly run: EdRun<StackedConfig, StackedNumbers>;
+  readonly run: KeptRun<StackedConfig, StackedNumbers>;
   readonly numbers: StackedNumbers;
   /** Pictures [n, 3, 32, 32] in [0, 1]. */
   readonly pictures: HostTensor;
@@ -93,7 +93,7 @@ export async function runStacked(options: StackedOptions = {}): Promise<StackedR
     ...{ experiment: 'stacked', config, seed },
     computation: () => stackedTraining(config, dataOf({ ...options, seed: 0 })),
   };
-  const run = await edRun<StackedConfig, StackedNumbers>(
+  const run = await keptRun<StackedConfig, StackedNumbers>(
     identity,
     { shippedFirst: true, ...options },
     (folder) => trainStacked(folder, config, options),
@@ -144,7 +144,7 @@ async function trainStacked(
   folder: OpenRun,
   config: StackedConfig,
   options: StackedOptions,
-): Promise<EdOutcome<StackedNumbers>> {
+): Promise<KeptOutcome<StackedNumbers>> {
   const { seed = 0, checkpointSeconds, onProgress, signal } = options;
   const { evaluation } = config;
   const set = dataOf(options);

@@ -1,6 +1,6 @@
 import { unknownName } from '../core/errors.ts';
 import { edDensityConfigs } from '../experiments/ed-density-config.ts';
-import type { EdRun, EdRunOptions } from '../experiments/ed-run.ts';
+import type { KeptRun, KeptRunOptions } from '../experiments/kept-run.ts';
 import { latentPriorConfig } from '../experiments/latent-prior-config.ts';
 import { niceConfig } from '../experiments/nice.ts';
 import { type Overrides, withOverrides } from '../experiments/overrides.ts';
@@ -132,11 +132,11 @@ function edConfig({ method = 'energy-discrepancy', preset, overrides }: TaskOpti
 }
 
 /** A shard must hold its run, so there a result that came with the project is no substitute. */
-function kept(place: TaskPlace): EdRunOptions {
+function kept(place: TaskPlace): KeptRunOptions {
   return place.plain ? { ...place, shipped: null } : place;
 }
 
-function resultOf({ key, numbers, steps, seconds, checksum, origin }: EdRun<object, object>) {
+function resultOf({ key, numbers, steps, seconds, checksum, origin }: KeptRun<object, object>) {
   const reused = origin !== 'trained';
   return { key, metrics: scalars(numbers), steps, seconds, checksum, reused };
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { DataError, StoreError } from '../core/errors.ts';
 import { toReadError, writeFileAtomic } from '../core/files.ts';
 import { makeFolder } from '../core/folders.ts';
-import { shippedFolder } from '../experiments/ed-run.ts';
+import { shippedFolder } from '../experiments/kept-run.ts';
 import type { Scalar } from '../experiments/overrides.ts';
 import type { Environment } from '../train/environment.ts';
 import { canonicalJson } from '../train/run.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MNIST_FIGURES, writeMnistFigure } from '../../src/cli/mnist-figure.ts';
 import { InterruptedError } from '../../src/core/errors.ts';
 import { loadMnist } from '../../src/datasets/image-set.ts';
-import { type EdRun, type EdRunOptions, shipRun } from '../../src/experiments/ed-run.ts';
+import { type KeptRun, type KeptRunOptions, shipRun } from '../../src/experiments/kept-run.ts';
 import { runLatentPrior } from '../../src/experiments/latent-prior.ts';
 import {
   accuracyOf,
@@ -25,8 +25,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-type Options = EdRunOptions & { readonly preset: string; readonly data: string };
-type Trained = EdRun<object, object>;
+type Options = KeptRunOptions & { readonly preset: string; readonly data: string };
+type Trained = KeptRun<object, object>;
 
 const EXPERIMENTS: readonly (readonly [string, (options: Options) => Promise<Trained>])[] = [
   ['nice mle', async (o) => (await runNice({ ...o, method: 'mle' })).run],

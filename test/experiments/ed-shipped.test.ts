@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runEdDensity, runEdGrid } from '../../src/experiments/ed-density.ts';
 import { edDensityConfigs, edGridCells } from '../../src/experiments/ed-density-config.ts';
-import { shippedFolder } from '../../src/experiments/ed-run.ts';
 import {
   edStabilisationConfig,
   runEdStabilisation,
 } from '../../src/experiments/ed-w-stabilisation.ts';
+import { shippedFolder } from '../../src/experiments/kept-run.ts';
 import { runKey } from '../../src/train/run.ts';
 
 const folderOf = (experiment: string, config: unknown, seed: number) =>

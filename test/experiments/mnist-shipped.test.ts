@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { shippedFolder } from '../../src/experiments/ed-run.ts';
+import { shippedFolder } from '../../src/experiments/kept-run.ts';
 import { runLatentPrior } from '../../src/experiments/latent-prior.ts';
 import { latentPriorConfig } from '../../src/experiments/latent-prior-config.ts';
 import {

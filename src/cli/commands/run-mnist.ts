@@ -1,12 +1,12 @@
 import type { Cifar10Numbers } from '../../experiments/cifar10.ts';
-import type { EdRun, EdRunOptions } from '../../experiments/ed-run.ts';
 import type { Estimate } from '../../experiments/eta.ts';
+import type { KeptRun, KeptRunOptions } from '../../experiments/kept-run.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
 import type { Progress } from '../../train/loop.ts';
 import { type Arguments, table } from '../command.ts';
 
 /** What the experiments on MNIST are asked with. */
-interface MnistOptions extends EdRunOptions {
+interface MnistOptions extends KeptRunOptions {
   readonly method?: string;
   readonly preset?: string;
   readonly overrides: Overrides;
@@ -20,7 +20,7 @@ interface Shown {
   /** The same for programs, without arrays. */
   readonly json: object;
   /** The run itself, where it can be shipped. */
-  readonly run?: EdRun<unknown, unknown>;
+  readonly run?: KeptRun<unknown, unknown>;
 }
 
 /** One experiment: how long it would take here, and doing it. */
@@ -209,7 +209,7 @@ export async function runMnist(
   const { title, rows, json, run } = await experiment.run(options);
   display.end();
   if (args.flag('ship') && run) {
-    const { shipRun } = await import('../../experiments/ed-run.ts');
+    const { shipRun } = await import('../../experiments/kept-run.ts');
     display.note(`shipped: ${shipRun(name, run)}`);
   }
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(json)}\n`);

@@ -1,7 +1,7 @@
 import { RunStore } from '../../../src/train/store/run-store.ts';
 import { StoreRun } from '../../../src/train/store/store-run.ts';
-import { identityOf } from '../../train/store/sample.ts';
 import { rowAt } from '../../sweep/explorer/synthetic.ts';
+import { identityOf } from '../../train/store/sample.ts';
 
 /*
  * Works on a run in a process of its own: a row for every line on its standard input, the end of

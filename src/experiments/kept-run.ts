@@ -22,8 +22,8 @@ import {
 import { type Environment, environment } from './environment.ts';
 import { defaultRunsFolder, projectRoot } from './runs-folder.ts';
 
-/** How the experiments of Energy Discrepancy are run; what is trained is in their configurations. */
-export interface EdRunOptions {
+/** How a run is carried out and kept; what is trained is in the configuration of its experiment. */
+export interface KeptRunOptions {
   /** Default 0. */
   readonly seed?: number;
   /** Place of the run store. Default: `GIBBS_STORE`, else `data/runs` of the project. */
@@ -44,9 +44,9 @@ export interface EdRunOptions {
   readonly fresh?: boolean;
   /** Seconds between checkpoints. Default 30. */
   readonly checkpointSeconds?: number;
-  /** `name` says which of the trainings of the experiment is under way. */
   /** How the run was asked for, kept beside it, e.g. `{ sweep: 'stabilisers' }`. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** `name` says which of the trainings of the experiment is under way. */
   readonly onProgress?: (progress: Progress, name: string) => void;
   readonly onNotice?: (text: string) => void;
   /** Stops after the current iteration, with a checkpoint. */
@@ -57,7 +57,7 @@ export interface EdRunOptions {
 export type RunArrays = Readonly<Record<string, HostTensor>>;
 
 /** What a training leaves behind, apart from its arrays; plain JSON. */
-export interface EdRunRecord<C, N> {
+export interface KeptRunRecord<C, N> {
   readonly key: string;
   readonly config: C;
   readonly seed: number;
@@ -70,14 +70,14 @@ export interface EdRunRecord<C, N> {
   readonly environment: Environment;
 }
 
-export interface EdRun<C, N> extends EdRunRecord<C, N> {
+export interface KeptRun<C, N> extends KeptRunRecord<C, N> {
   readonly arrays: RunArrays;
   /** Whether it was trained now, earlier on this machine, or came with the project. */
   readonly origin: 'trained' | 'kept' | 'shipped';
 }
 
 /** What the training of one run returns. */
-export interface EdOutcome<N> {
+export interface KeptOutcome<N> {
   readonly numbers: N;
   readonly arrays: RunArrays;
   readonly steps: number;
@@ -86,7 +86,7 @@ export interface EdOutcome<N> {
 }
 
 /** What a run is, and how its numbers come about. */
-export interface EdTraining extends RunIdentity {
+export interface KeptTraining extends RunIdentity {
   readonly computation: () => Computation;
 }
 
@@ -96,11 +96,11 @@ const ARRAYS = 'arrays.safetensors';
  * The finished run of an identity: the one kept in the runs folder, else the one that came with the
  * project, else trained now in its run folder, from its last checkpoint where there is one.
  */
-export async function edRun<C, N>(
-  { computation, ...asked }: EdTraining & { readonly config: C },
-  options: EdRunOptions,
-  work: (run: OpenRun) => Promise<EdOutcome<N>>,
-): Promise<EdRun<C, N>> {
+export async function keptRun<C, N>(
+  { computation, ...asked }: KeptTraining & { readonly config: C },
+  options: KeptRunOptions,
+  work: (run: OpenRun) => Promise<KeptOutcome<N>>,
+): Promise<KeptRun<C, N>> {
   const { root = defaultRunsFolder(), plain, fresh, labels, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
   const place = { root, plain };
@@ -120,7 +120,7 @@ export async function edRun<C, N>(
   const run = openRun({ ...identity, ...place, fresh, labels, onNotice });
   try {
     const { arrays, numbers, steps, seconds, checksum } = await work(run);
-    const record: EdRunRecord<C, N> = {
+    const record: KeptRunRecord<C, N> = {
       key: run.key,
       config: asked.config,
       seed: asked.seed,
@@ -142,12 +142,12 @@ export async function edRun<C, N>(
 
 /**
  * Puts a finished run among the results that come with the project: its record and arrays, no
- * checkpoints, in the folder that `edRun` looks for.
+ * checkpoints, in the folder that `keptRun` looks for.
  * @returns the folder.
  */
 export function shipRun<C, N>(
   experiment: string,
-  { arrays, origin: _, ...record }: EdRun<C, N>,
+  { arrays, origin: _, ...record }: KeptRun<C, N>,
   shipped: string = shippedFolder(),
 ): string {
   const key = runKey({ experiment, config: record.config, seed: record.seed });
@@ -182,7 +182,7 @@ function readRun<C, N>(
   place: RunPlace,
   identity: RunIdentity,
   onNotice?: (text: string) => void,
-): Omit<EdRun<C, N>, 'origin'> | undefined {
+): Omit<KeptRun<C, N>, 'origin'> | undefined {
   const found = finishedRun(place, identity, onNotice);
   if (!found) return undefined;
   const path = join(found.folder, ARRAYS);
@@ -191,5 +191,5 @@ function readRun<C, N>(
   }
   const { tensors } = readSafetensorsFile(path);
   const arrays = Object.fromEntries([...tensors].map(([name, t]) => [name, toHostTensor(t)]));
-  return { ...(found.result as EdRunRecord<C, N>), arrays };
+  return { ...(found.result as KeptRunRecord<C, N>), arrays };
 }
