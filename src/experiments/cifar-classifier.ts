@@ -1,14 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../core/errors.ts';
-import { fromFloat16, toFloat16 } from '../core/float16.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { integers, type Key } from '../core/random.ts';
-import {
-  readSafetensorsFile,
-  type StoredTensor,
-  writeSafetensorsFile,
-} from '../core/safetensors.ts';
 import { epochBatches } from '../datasets/epochs.ts';
 import { type LabelledImages, loadCifar10 } from '../datasets/image-set.ts';
 import type { ByteImages } from '../datasets/images.ts';
@@ -20,15 +13,20 @@ import {
 } from '../models/cifar-classifier.ts';
 import type { Params } from '../nn/params.ts';
 import { imageClassification } from '../objectives/image-classification.ts';
-import { type Progress, train } from '../train/loop.ts';
-import { RunFolder } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { type Environment, environment } from './environment.ts';
-import { type Estimate, estimateTraining } from './eta.ts';
+import type { Estimate } from './eta.ts';
 import { shippedFolder } from './kept-run.ts';
-import { defaultRunsFolder } from './runs-folder.ts';
+import {
+  type ClassifierOptions,
+  type ClassifierRecord,
+  type ClassifierTensors,
+  type ClassifierTraining,
+  estimateClassifierTraining,
+  readClassifier,
+  trainClassifier,
+} from './trained-classifier.ts';
 
-const FORMAT = 'gibbs-cifar-classifier-1';
+const EXPERIMENT = 'cifar-classifier';
 const CHANNELS = 3;
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
@@ -36,30 +34,9 @@ const PIXELS = CHANNELS * PLANE;
 /** Images per call of the finished network. */
 const CHUNK = 200;
 
-export interface CifarClassifierOptions {
-  /** Iterations. Default 10 epochs of 390. */
-  readonly steps?: number;
-  /** Default 0. */
-  readonly seed?: number;
-  /** Folder of CIFAR-10's binary files. Default: the fetched one. */
-  readonly data?: string;
-  /** The folder of all runs. Default: `data/runs` of the project. */
-  readonly root?: string;
-  readonly checkpointSeconds?: number;
-  readonly onProgress?: (progress: Progress) => void;
-  readonly onNotice?: (text: string) => void;
-  readonly signal?: AbortSignal;
-}
-
 /** What a stored classifier says of itself. */
-export interface CifarClassifierRecord {
-  /** Share of the 10,000 test images that it names rightly, with the parameters as stored. */
-  readonly accuracy: number;
+export interface CifarClassifierRecord extends ClassifierRecord {
   readonly widths: readonly [number, number, number, number];
-  readonly steps: number;
-  readonly seed: number;
-  readonly seconds: number;
-  readonly environment: Environment;
 }
 
 /** What a trained classifier computes of images 3 x 32 x 32. */
@@ -87,7 +64,7 @@ export function cifarClassifierPath(): string {
 }
 
 /**
- * Trains the classifier of CIFAR-10 whose features measure Fréchet distances where the published
+ * Trains the classifier of CIFAR-10, by default for 10 epochs of 390 iterations, whose features measure Fréchet distances where the published
  * Inception weights are not at hand, and stores it in half precision. Training images are mirrored
  * and moved by up to three pixels; the learning rate rises over the first fifth of the iterations
  * and then falls to zero, both linearly (Smith & Topin 2018).
@@ -95,73 +72,46 @@ export function cifarClassifierPath(): string {
  */
 export async function trainCifarClassifier(
   path: string,
-  options: CifarClassifierOptions = {},
+  options: ClassifierOptions = {},
 ): Promise<CifarClassifierRecord> {
-  const { steps = STEPS, seed = 0, root = defaultRunsFolder(), onNotice } = options;
-  const files = dataFolder('cifar10', options.data);
-  const objective = classification();
-  const config = {
-    revision: 1,
-    ...{ steps, batch: BATCH, rate: RATE, warmUp: WARM_UP, weightDecay: WEIGHT_DECAY },
-    ...{ shift: SHIFT, widths: WIDTHS },
-  };
-  const run = RunFolder.open({ experiment: 'cifar-classifier', config, seed, root, onNotice });
-  try {
-    const trained = await train({
-      objective,
-      data: augmented(loadCifar10(files, 'train')),
-      steps,
-      seed,
-      run,
-      scalars: (step) => ({ 'classifier/adam/learningRate': oneCycle(step, steps) }),
-      checkpointSeconds: options.checkpointSeconds,
-      onProgress: options.onProgress,
-      signal: options.signal,
-    });
-    const { classifier } = objective.exportNetworks!(trained.state);
-    const stored = Object.fromEntries(
-      Object.entries(classifier)
-        .filter(([key]) => !key.endsWith('.num_batches_tracked'))
-        .map(([key, { data, shape }]): [string, StoredTensor] => [
-          key,
-          { dtype: 'F16', shape, data: toFloat16(data) },
-        ]),
-    );
-    const record: CifarClassifierRecord = {
-      accuracy: cifarAccuracy(featuresOf(stored, WIDTHS), loadCifar10(files, 'test')),
-      widths: WIDTHS,
-      steps,
-      seed,
-      seconds: Math.round(trained.seconds * 10) / 10,
-      environment: environment(),
-    };
-    writeSafetensorsFile(path, stored, { format: FORMAT, about: JSON.stringify(record) });
-    run.finish(record);
-    return record;
-  } finally {
-    run.close();
-  }
+  return trainClassifier(objectTraining(options), path, options);
 }
 
 /** Measures a few iterations of the training. @throws DataError when CIFAR-10 is not here. */
-export function estimateCifarClassifier(options: CifarClassifierOptions = {}): Promise<Estimate> {
-  const images = loadCifar10(dataFolder('cifar10', options.data), 'train');
-  return estimateTraining(classification(), augmented(images), options.steps ?? STEPS);
+export async function estimateCifarClassifier(options: ClassifierOptions = {}): Promise<Estimate> {
+  return estimateClassifierTraining(objectTraining(options), options);
+}
+
+function objectTraining({
+  data,
+}: ClassifierOptions): ClassifierTraining<Pick<CifarClassifierRecord, 'widths'>> {
+  const files = dataFolder('cifar10', data);
+  return {
+    experiment: EXPERIMENT,
+    config: {
+      revision: 1,
+      ...{ batch: BATCH, rate: RATE, warmUp: WARM_UP, weightDecay: WEIGHT_DECAY },
+      ...{ shift: SHIFT, widths: WIDTHS },
+    },
+    extra: { widths: WIDTHS },
+    steps: STEPS,
+    objective: imageClassification({
+      network: cifarClassifier({ widths: WIDTHS }),
+      batch: BATCH,
+      adam: { learningRate: RATE, weightDecay: WEIGHT_DECAY },
+    }),
+    data: augmented(loadCifar10(files, 'train')),
+    rate: oneCycle,
+    accuracy: (network) => cifarAccuracy(featuresOf(network, WIDTHS), loadCifar10(files, 'test')),
+  };
 }
 
 /** The classifier that came with the project. @throws DataError when it is missing or damaged. */
 export function loadCifarClassifier(path: string = cifarClassifierPath()): CifarFeatures & {
   readonly record: CifarClassifierRecord;
 } {
-  if (!existsSync(path)) {
-    throw new DataError(`there is no ${path}; train it with 'gibbs run cifar-classifier'`);
-  }
-  const { tensors, metadata } = readSafetensorsFile(path);
-  if (metadata['format'] !== FORMAT) {
-    throw new DataError(`${path}: format ${metadata['format'] ?? 'unknown'}, expected ${FORMAT}`);
-  }
-  const record = JSON.parse(metadata['about']) as CifarClassifierRecord;
-  return { ...featuresOf(Object.fromEntries(tensors), record.widths), record };
+  const { network, record } = readClassifier<CifarClassifierRecord>(EXPERIMENT, path);
+  return { ...featuresOf(network, record.widths), record };
 }
 
 /** Share of images named rightly. */
@@ -178,29 +128,15 @@ export function cifarAccuracy(
   return hits / labels.length;
 }
 
-function classification() {
-  return imageClassification({
-    network: cifarClassifier({ widths: WIDTHS }),
-    batch: BATCH,
-    adam: { learningRate: RATE, weightDecay: WEIGHT_DECAY },
-  });
-}
-
 function oneCycle(step: number, steps: number): number {
   const peak = WARM_UP * steps;
   return RATE * (step < peak ? (step + 1) / peak : (steps - step) / (steps - peak));
 }
 
 function featuresOf(
-  stored: Readonly<Record<string, StoredTensor>>,
+  all: ClassifierTensors,
   widths: CifarClassifierConfig['widths'],
 ): CifarFeatures {
-  const all: Record<string, HostTensor> = Object.fromEntries(
-    Object.entries(stored).map(([key, { data, shape }]) => [
-      key,
-      hostTensor(fromFloat16(data as Uint16Array), shape),
-    ]),
-  );
   const network = cifarClassifier({ widths });
   const run = jit(
     (p: Params, x: Tensor) => {

@@ -1,14 +1,6 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../core/errors.ts';
-import { fromFloat16, toFloat16 } from '../core/float16.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { integers, type Key } from '../core/random.ts';
-import {
-  readSafetensorsFile,
-  type StoredTensor,
-  writeSafetensorsFile,
-} from '../core/safetensors.ts';
 import { epochBatches } from '../datasets/epochs.ts';
 import { type LabelledImages, loadMnist } from '../datasets/image-set.ts';
 import { jit, type Tensor } from '../jit/index.ts';
@@ -16,43 +8,23 @@ import { mnistClassifier } from '../models/mnist-classifier.ts';
 import type { Params } from '../nn/params.ts';
 import { classification } from '../objectives/classification.ts';
 import { cosineAnnealing } from '../optim/schedules.ts';
-import { type Progress, train } from '../train/loop.ts';
-import { RunFolder } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
-import { type Environment, environment } from './environment.ts';
-import { type Estimate, estimateTraining } from './eta.ts';
+import type { Estimate } from './eta.ts';
 import { shippedFolder } from './kept-run.ts';
-import { defaultRunsFolder } from './runs-folder.ts';
+import {
+  type ClassifierOptions,
+  type ClassifierRecord,
+  type ClassifierTensors,
+  type ClassifierTraining,
+  estimateClassifierTraining,
+  readClassifier,
+  trainClassifier,
+} from './trained-classifier.ts';
 
-const FORMAT = 'gibbs-mnist-classifier-1';
+const EXPERIMENT = 'mnist-classifier';
 const SIDE = 28;
 const PIXELS = SIDE * SIDE;
 const CHUNK = 500;
-
-export interface ClassifierOptions {
-  /** Iterations. Default 16 epochs of 468. */
-  readonly steps?: number;
-  /** Default 0. */
-  readonly seed?: number;
-  /** Folder of MNIST's IDX files. Default: the fetched one. */
-  readonly data?: string;
-  /** The folder of all runs. Default: `data/runs` of the project. */
-  readonly root?: string;
-  readonly checkpointSeconds?: number;
-  readonly onProgress?: (progress: Progress) => void;
-  readonly onNotice?: (text: string) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** What a stored classifier says of itself. */
-export interface ClassifierRecord {
-  /** Share of the 10,000 test digits that it names rightly, with the parameters as stored. */
-  readonly accuracy: number;
-  readonly steps: number;
-  readonly seed: number;
-  readonly seconds: number;
-  readonly environment: Environment;
-}
 
 /** Names digits: [n, 784] in [0, 1] → classes 0..9, [n]. */
 export type DigitClassifier = (images: Float32Array) => Uint8Array;
@@ -69,59 +41,34 @@ export function classifierPath(): string {
 }
 
 /**
- * Trains the classifier that counts modes, and stores it in half precision. Training images are
- * shifted by up to two pixels.
+ * Trains the classifier that counts modes, by default for 16 epochs of 468 iterations, and stores it
+ * in half precision. Training images are shifted by up to two pixels.
  * @throws DataError when MNIST is not here; NumericError when training diverges.
  */
 export async function trainMnistClassifier(
   path: string,
   options: ClassifierOptions = {},
 ): Promise<ClassifierRecord> {
-  const { steps = STEPS, seed = 0, root = defaultRunsFolder(), onNotice } = options;
-  const files = dataFolder('mnist', options.data);
-  const objective = classification({ network: mnistClassifier(), batch: BATCH });
-  const rate = cosineAnnealing(RATE, steps, 1e-5);
-  const config = { revision: 2, steps, batch: BATCH, rate: RATE, shift: SHIFT };
-  const run = RunFolder.open({ experiment: 'mnist-classifier', config, seed, root, onNotice });
-  try {
-    const trained = await train({
-      objective,
-      data: shiftedDigits(loadMnist(files, 'train')),
-      steps,
-      seed,
-      run,
-      scalars: (step) => ({ 'classifier/adam/learningRate': rate(step) }),
-      checkpointSeconds: options.checkpointSeconds,
-      onProgress: options.onProgress,
-      signal: options.signal,
-    });
-    const { classifier } = objective.exportNetworks!(trained.state);
-    const stored = Object.fromEntries(
-      Object.entries(classifier).map(([key, { data, shape }]): [string, StoredTensor] => [
-        key,
-        { dtype: 'F16', shape, data: toFloat16(data) },
-      ]),
-    );
-    const record: ClassifierRecord = {
-      accuracy: accuracyOf(classifierOf(stored), loadMnist(files, 'test')),
-      steps,
-      seed,
-      seconds: Math.round(trained.seconds * 10) / 10,
-      environment: environment(),
-    };
-    writeSafetensorsFile(path, stored, { format: FORMAT, about: JSON.stringify(record) });
-    run.finish(record);
-    return record;
-  } finally {
-    run.close();
-  }
+  return trainClassifier(digitTraining(options), path, options);
 }
 
 /** Measures a few iterations of the training. @throws DataError when MNIST is not here. */
-export function estimateClassifier(options: ClassifierOptions = {}): Promise<Estimate> {
-  const images = loadMnist(dataFolder('mnist', options.data), 'train');
-  const objective = classification({ network: mnistClassifier(), batch: BATCH });
-  return estimateTraining(objective, shiftedDigits(images), options.steps ?? STEPS);
+export async function estimateClassifier(options: ClassifierOptions = {}): Promise<Estimate> {
+  return estimateClassifierTraining(digitTraining(options), options);
+}
+
+function digitTraining({ data }: ClassifierOptions): ClassifierTraining {
+  const files = dataFolder('mnist', data);
+  return {
+    experiment: EXPERIMENT,
+    config: { revision: 2, batch: BATCH, rate: RATE, shift: SHIFT },
+    extra: {},
+    steps: STEPS,
+    objective: classification({ network: mnistClassifier(), batch: BATCH }),
+    data: shiftedDigits(loadMnist(files, 'train')),
+    rate: (step, steps) => cosineAnnealing(RATE, steps, 1e-5)(step),
+    accuracy: (network) => accuracyOf(classifierOf(network), loadMnist(files, 'test')),
+  };
 }
 
 /** The classifier that came with the project. @throws DataError when it is missing or damaged. */
@@ -129,15 +76,8 @@ export function loadMnistClassifier(path: string = classifierPath()): {
   readonly classify: DigitClassifier;
   readonly record: ClassifierRecord;
 } {
-  if (!existsSync(path)) {
-    throw new DataError(`there is no ${path}; train it with 'gibbs run mnist-classifier'`);
-  }
-  const { tensors, metadata } = readSafetensorsFile(path);
-  if (metadata['format'] !== FORMAT) {
-    throw new DataError(`${path}: format ${metadata['format'] ?? 'unknown'}, expected ${FORMAT}`);
-  }
-  const record = JSON.parse(metadata['about']) as ClassifierRecord;
-  return { classify: classifierOf(Object.fromEntries(tensors)), record };
+  const { network, record } = readClassifier(EXPERIMENT, path);
+  return { classify: classifierOf(network), record };
 }
 
 /** Share of digits named rightly. */
@@ -146,13 +86,7 @@ export function accuracyOf(classify: DigitClassifier, { images, labels }: Labell
   return named.reduce((hits, digit, i) => hits + (digit === labels[i] ? 1 : 0), 0) / labels.length;
 }
 
-function classifierOf(stored: Readonly<Record<string, StoredTensor>>): DigitClassifier {
-  const params: Record<string, HostTensor> = Object.fromEntries(
-    Object.entries(stored).map(([key, { data, shape }]) => [
-      key,
-      hostTensor(fromFloat16(data as Uint16Array), shape),
-    ]),
-  );
+function classifierOf(params: ClassifierTensors): DigitClassifier {
   const network = mnistClassifier();
   const logits = jit((p: Params, x: Tensor) => network.logits(p, x), {
     name: 'mnist-classifier',

@@ -36,7 +36,7 @@ describe('the digit classifier that comes with the project', () => {
     expect([...together]).toEqual(apart);
   });
 
-  it.runIf(here)('does on MNIST what its record says', () => {
+  it.runIf(here)('does on MNIST, where it has been fetched, what its record says', () => {
     const { classify, record } = loadMnistClassifier();
     const { images, labels } = loadMnist(mnist, 'test');
     const first = 1000;

@@ -78,8 +78,8 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const [experiment] = args.positionals;
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
   if (MNIST_EXPERIMENTS.includes(experiment)) {
-    const { runMnist } = await import('./run-mnist.ts');
-    return runMnist(experiment, args, signal);
+    const { runImages } = await import('./run-images.ts');
+    return runImages(experiment, args, signal);
   }
   const seed = args.count('seed');
   const steps = args.count('steps');

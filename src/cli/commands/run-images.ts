@@ -1,16 +1,20 @@
+import { join } from 'node:path';
 import type { Cifar10Numbers } from '../../experiments/cifar10.ts';
 import type { Estimate } from '../../experiments/eta.ts';
 import type { KeptRun, KeptRunOptions } from '../../experiments/kept-run.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
-import type { Progress } from '../../train/loop.ts';
+import type { ClassifierOptions, ClassifierRecord } from '../../experiments/trained-classifier.ts';
 import { type Arguments, table } from '../command.ts';
 
-/** What the experiments on MNIST are asked with. */
-interface MnistOptions extends KeptRunOptions {
+/** What the experiments on images are asked with. */
+interface ImageOptions extends KeptRunOptions {
   readonly method?: string;
   readonly preset?: string;
   readonly overrides: Overrides;
   readonly data?: string;
+  /** File of the parameters, and whether they are to come with the project. */
+  readonly publish?: string;
+  readonly ship: boolean;
 }
 
 /** A finished experiment as the command line shows it. */
@@ -24,12 +28,12 @@ interface Shown {
 }
 
 /** One experiment: how long it would take here, and doing it. */
-interface MnistExperiment {
-  estimate(options: MnistOptions): Promise<Estimate>;
-  run(options: MnistOptions): Promise<Shown>;
+interface ImageExperiment {
+  estimate(options: ImageOptions): Promise<Estimate>;
+  run(options: ImageOptions): Promise<Shown>;
 }
 
-const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
+const EXPERIMENTS: Readonly<Record<string, () => Promise<ImageExperiment>>> = {
   nice: async () => {
     const { estimateNice, runNice } = await import('../../experiments/nice.ts');
     return {
@@ -119,54 +123,53 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<MnistExperiment>>> = {
     };
   },
   'mnist-classifier': async () => {
-    const experiment = await import('../../experiments/mnist-classifier.ts');
-    const settings = ({ overrides, ...rest }: MnistOptions) => ({
-      ...rest,
-      steps: overrides['steps'] as number | undefined,
-      onProgress: (progress: Progress) => rest.onProgress?.(progress, 'classifier'),
-    });
-    return {
-      estimate: (options) => experiment.estimateClassifier(settings(options)),
-      async run(options) {
-        const path = experiment.classifierPath();
-        const record = await experiment.trainMnistClassifier(path, settings(options));
-        return {
-          title: `mnist-classifier, seed ${record.seed}`,
-          rows: [
-            ['test accuracy', `${(100 * record.accuracy).toFixed(2)} %`],
-            ['iterations', `${record.steps} in ${record.seconds.toFixed(0)} s`],
-            ['file', path],
-          ],
-          json: record,
-        };
-      },
-    };
+    const { classifierPath, estimateClassifier, trainMnistClassifier } = await import(
+      '../../experiments/mnist-classifier.ts'
+    );
+    return classifier('mnist-classifier', classifierPath, estimateClassifier, trainMnistClassifier);
   },
   'cifar-classifier': async () => {
-    const experiment = await import('../../experiments/cifar-classifier.ts');
-    const settings = ({ overrides, ...rest }: MnistOptions) => ({
-      ...rest,
-      steps: overrides['steps'] as number | undefined,
-      onProgress: (progress: Progress) => rest.onProgress?.(progress, 'classifier'),
-    });
-    return {
-      estimate: (options) => experiment.estimateCifarClassifier(settings(options)),
-      async run(options) {
-        const path = experiment.cifarClassifierPath();
-        const record = await experiment.trainCifarClassifier(path, settings(options));
-        return {
-          title: `cifar-classifier, seed ${record.seed}`,
-          rows: [
-            ['test accuracy', `${(100 * record.accuracy).toFixed(2)} %`],
-            ['iterations', `${record.steps} in ${record.seconds.toFixed(0)} s`],
-            ['file', path],
-          ],
-          json: record,
-        };
-      },
-    };
+    const { cifarClassifierPath, estimateCifarClassifier, trainCifarClassifier } = await import(
+      '../../experiments/cifar-classifier.ts'
+    );
+    return classifier(
+      ...(['cifar-classifier', cifarClassifierPath] as const),
+      ...([estimateCifarClassifier, trainCifarClassifier] as const),
+    );
   },
 };
+
+/** A classifier goes to the file asked for, with --ship into data/checkpoints, else to its runs. */
+function classifier(
+  name: string,
+  shippedPath: () => string,
+  estimate: (options: ClassifierOptions) => Promise<Estimate>,
+  train: (path: string, options: ClassifierOptions) => Promise<ClassifierRecord>,
+): ImageExperiment {
+  const settings = ({ overrides, ...rest }: ImageOptions): ClassifierOptions => ({
+    ...rest,
+    steps: overrides['steps'] as number | undefined,
+    onProgress: (progress) => rest.onProgress?.(progress, 'classifier'),
+  });
+  return {
+    estimate: (options) => estimate(settings(options)),
+    async run(options) {
+      const { defaultRunsFolder } = await import('../../experiments/runs-folder.ts');
+      const usual = join(options.root ?? defaultRunsFolder(), name, `${name}.safetensors`);
+      const path = options.publish ?? (options.ship ? shippedPath() : usual);
+      const record = await train(path, settings(options));
+      return {
+        title: `${name}, seed ${record.seed}`,
+        rows: [
+          ['test accuracy', `${(100 * record.accuracy).toFixed(2)} %`],
+          ['iterations', `${record.steps} in ${record.seconds.toFixed(0)} s`],
+          ['file', path],
+        ],
+        json: { ...record, path },
+      };
+    },
+  };
+}
 
 function distanceRow({ distances }: Cifar10Numbers): [string, string][] {
   const last = distances?.series.at(-1);
@@ -175,8 +178,8 @@ function distanceRow({ distances }: Cifar10Numbers): [string, string][] {
   return [[distances.title, `${last.distance.toFixed(2)} (training images: ${floor})`]];
 }
 
-/** Runs one of the MNIST experiments from the command line. @returns the exit code. */
-export async function runMnist(
+/** Runs one of the experiments on images from the command line. @returns the exit code. */
+export async function runImages(
   name: string,
   args: Arguments,
   signal: AbortSignal,
@@ -187,7 +190,7 @@ export async function runMnist(
   const experiment = await EXPERIMENTS[name]();
   const display = new ProgressDisplay(process.stderr);
   const steps = args.count('steps');
-  const options: MnistOptions = {
+  const options: ImageOptions = {
     method: args.text('method'),
     preset: args.text('preset'),
     seed: args.count('seed'),
@@ -199,6 +202,8 @@ export async function runMnist(
     root: args.text('store') ?? args.text('out'),
     checkpointSeconds: args.count('checkpoint'),
     fresh: args.flag('fresh'),
+    publish: args.text('publish'),
+    ship: args.flag('ship'),
     onProgress: (progress, title) => display.update(title, progress),
     onNotice: (text) => display.note(`note: ${text}`),
     signal,
@@ -208,7 +213,7 @@ export async function runMnist(
   }
   const { title, rows, json, run } = await experiment.run(options);
   display.end();
-  if (args.flag('ship') && run) {
+  if (options.ship && run) {
     const { shipRun } = await import('../../experiments/kept-run.ts');
     display.note(`shipped: ${shipRun(name, run)}`);
   }
