@@ -74,6 +74,10 @@ const MALFORMED: { [K in Op]?: readonly (readonly [string, readonly Typed[], OpA
       CONV,
     ],
   ],
+  conv2dBias: [
+    ['bias', [image, [[3, 2, 3, 3]], [[2]]], CONV],
+    ['image', [[[2, 5, 5]], [[3, 2, 3, 3]], [[3]]], CONV],
+  ],
   conv2dInputGrad: [
     ['filters', [[[1, 4, 3, 3]], [[3, 2, 3, 3]]], { ...CONV, inputSize: [5, 5] }],
     ['size', [[[1, 3, 3, 3]], [[3, 2, 3, 3]]], { ...CONV, inputSize: [6, 5] }],
@@ -124,6 +128,7 @@ const MALFORMED: { [K in Op]?: readonly (readonly [string, readonly Typed[], OpA
     ['type', [[[2], 'int32']], {}],
   ],
   topkValues: [['k', [[[2]]], { k: 3 }]],
+  after: [['arity', [[[2]]], {}]],
   topkIndices: [['scalar', [[[]]], { k: 1 }]],
 };
 

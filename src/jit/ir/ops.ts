@@ -94,6 +94,8 @@ export type OpAttrs = Record<
     gemm: { readonly transA: boolean; readonly transB: boolean };
     /** x [N,C,H,W], weight [O,C/groups,kh,kw]. */
     conv2d: ConvAttrs;
+    /** conv2d plus one number per filter, [O]; made by passes only. */
+    conv2dBias: ConvAttrs;
     /** The adjoint of conv2d in x: (dy [N,O,h,w], weight) → [N,C,H,W]. */
     conv2dInputGrad: ConvAttrs & { readonly inputSize: readonly [number, number] };
     /** The adjoint of conv2d in the weight: (x, dy) → [O,C/groups,kh,kw]. */

@@ -100,6 +100,23 @@ const matmulFlops = (a: Operand, transA: boolean, result: Operand) =>
 /** Multiply-adds of a convolution, from whichever operands hold output and weight. */
 const convFlops = (out: Dims, weight: Dims) => 2 * sizeOf(out) * sizeOf(weight.slice(1));
 
+const convolution: Spec<'conv2d'> = {
+  arity: 2,
+  infer: ([x, w], a) => {
+    needImages(x, w);
+    need(w.shape[0] % a.groups === 0, `${w.shape[0]} filters in ${a.groups} groups`);
+    need(
+      x.shape[1] === w.shape[1] * a.groups,
+      `input [${x.shape}] has not the channels of weight [${w.shape}]`,
+    );
+    const h = convSize(x.shape[2], w.shape[2], a, 0);
+    const width = convSize(x.shape[3], w.shape[3], a, 1);
+    need(h > 0 && width > 0, `kernel [${w.shape}] larger than padded input [${x.shape}]`);
+    return { shape: [x.shape[0], w.shape[0], h, width], dtype: 'float32' };
+  },
+  flops: ([, w], r) => convFlops(r.shape, w.shape),
+};
+
 const each = <const N extends readonly Op[]>(names: N, spec: Spec<never>) =>
   Object.fromEntries(names.map((n) => [n, spec])) as unknown as { [K in N[number]]: Spec<K> };
 
@@ -157,21 +174,15 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
       return { shape, dtype: 'float32' };
     },
   },
-  conv2d: {
-    arity: 2,
-    infer: ([x, w], a) => {
-      needImages(x, w);
-      need(w.shape[0] % a.groups === 0, `${w.shape[0]} filters in ${a.groups} groups`);
-      need(
-        x.shape[1] === w.shape[1] * a.groups,
-        `input [${x.shape}] has not the channels of weight [${w.shape}]`,
-      );
-      const h = convSize(x.shape[2], w.shape[2], a, 0);
-      const width = convSize(x.shape[3], w.shape[3], a, 1);
-      need(h > 0 && width > 0, `kernel [${w.shape}] larger than padded input [${x.shape}]`);
-      return { shape: [x.shape[0], w.shape[0], h, width], dtype: 'float32' };
+  conv2d: convolution,
+  conv2dBias: {
+    arity: 3,
+    infer: ([x, w, b], a) => {
+      needFloat(b);
+      need(sameShape(b.shape, [w.shape[0]]), `bias [${b.shape}] of ${w.shape[0]} filters`);
+      return convolution.infer([x, w], a);
     },
-    flops: ([, w], r) => convFlops(r.shape, w.shape),
+    flops: convolution.flops,
   },
   conv2dInputGrad: {
     arity: 2,

@@ -3,6 +3,8 @@ import type { ConvAttrs, Node } from '../ir/ops.ts';
 import type { Emitter } from './emitter.ts';
 import type { LoweringRules } from './lower.ts';
 
+type Dims = readonly number[];
+
 const convAttributes = (a: ConvAttrs, kernel: readonly number[]) => ({
   strides: a.strides,
   pads: a.pads,
@@ -26,14 +28,18 @@ const kernelReach = (a: ConvAttrs, kh: number, kw: number) => [
 function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>): string {
   const a = node.attrs;
   const [, , kh, kw] = e.shapeOf(node, 1);
-  const turned = e.op('Slice', [
-    e.operand(node, 1),
-    e.ints([kh - 1, kw - 1]),
-    e.ints([-(2 ** 31), -(2 ** 31)]),
-    e.ints([2, 3]),
-    e.ints([-1, -1]),
-  ]);
-  const weight = e.op('Transpose', [turned], { perm: [1, 0, 2, 3] });
+  const original = e.operand(node, 1);
+  // One weight has many adjoints: in each pass of a chain, in each gradient.
+  const weight = e.once(`turned ${original}`, () => {
+    const turned = e.op('Slice', [
+      original,
+      e.ints([kh - 1, kw - 1]),
+      e.ints([-(2 ** 31), -(2 ** 31)]),
+      e.ints([2, 3]),
+      e.ints([-1, -1]),
+    ]);
+    return e.op('Transpose', [turned], { perm: [1, 0, 2, 3] });
+  });
   const reach = kernelReach(a, kh, kw);
   const pads = a.pads.map((p, i) => reach[i % 2] - p) as unknown as ConvAttrs['pads'];
   return e.op('Conv', [e.operand(node, 0), weight], convAttributes({ ...a, pads }, [kh, kw]));
@@ -83,8 +89,9 @@ function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
 
 /**
  * With unit stride a tap of the kernel sees the padded image from some place on, as one piece: give
- * the outputs the image's row length, zeros filling the ends of rows, and every tap is one product
- * of [C, L] with [L, O] over the pixels of all images. Nothing is gathered row by row.
+ * the outputs the image's row length, zeros filling the starts of rows, and every tap is a product
+ * of [O, L] with [L, C] over the pixels of all images. Nothing is gathered row by row. The taps of
+ * one row of the kernel are one product: the outputs, shifted against each other, are stacked.
  */
 function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
   const { kernel, pads } = node.attrs;
@@ -92,37 +99,31 @@ function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
   const [n, c, height, width] = e.shapeOf(node, 0);
   const [, o, h, w] = e.shapeOf(node, 1);
   const [rows, row] = [h + kh - 1, w + kw - 1];
-  const padding = [rows - height - pads[0], row - width - pads[1]];
-  const lead = pads[0] + pads[1] + Math.max(...padding) > 0;
-  const image = lead
-    ? e.op('Pad', [
-        e.operand(node, 0),
-        e.ints([0, 0, pads[0], pads[1], 0, 0, ...padding]),
-        e.scalar(0),
-      ])
-    : e.operand(node, 0);
-  const spread = e.op('Pad', [
-    e.operand(node, 1),
-    e.ints([0, 0, 0, 0, 0, 0, rows - h, row - w]),
-    e.scalar(0),
-  ]);
+  const padded = (i: 0 | 1, before: Dims, after: Dims) =>
+    [...before, ...after].every((p) => p === 0)
+      ? e.operand(node, i)
+      : e.op('Pad', [e.operand(node, i), e.ints([0, 0, ...before, 0, 0, ...after]), e.scalar(0)]);
+  const image = padded(0, [pads[0], pads[1]], [rows - height - pads[0], row - width - pads[1]]);
+  const spread = padded(1, [0, kw - 1], [kh - 1, 0]);
   const pixels = n * rows * row;
-  const x = e.reshape(e.op('Transpose', [image], { perm: [1, 0, 2, 3] }), [c, pixels]);
-  const dy = e.reshape(e.op('Transpose', [spread], { perm: [0, 2, 3, 1] }), [pixels, o]);
-  // The last outputs are zeros, as many as the last tap is away from the first.
-  const length = pixels - (kh - 1) * row - (kw - 1);
-  const seen = (from: number, axis: number, of: string) =>
-    e.op('Slice', [of, e.ints([from]), e.ints([from + length]), e.ints([axis])]);
-  const right = seen(0, 0, dy);
-  const taps: string[] = [];
-  for (let i = 0; i < kh; i++) {
-    for (let j = 0; j < kw; j++) {
-      const product = e.op('Gemm', [seen(i * row + j, 1, x), right], { transA: 0, transB: 0 });
-      taps.push(e.reshape(product, [1, c, o]));
-    }
-  }
-  const stacked = taps.length === 1 ? taps[0] : e.op('Concat', taps, { axis: 0 });
-  return e.reshape(e.op('Transpose', [stacked], { perm: [2, 1, 0] }), node.shape);
+  const x = e.reshape(e.op('Transpose', [image], { perm: [0, 2, 3, 1] }), [pixels, c]);
+  const dy = e.reshape(e.op('Transpose', [spread], { perm: [1, 0, 2, 3] }), [o, pixels]);
+  // The rows below the last output are zeros.
+  const length = pixels - (kh - 1) * row;
+  const seen = (of: string, axis: number, from: number) =>
+    length === pixels
+      ? of
+      : e.op('Slice', [of, e.ints([from]), e.ints([from + length]), e.ints([axis])]);
+  const joined = (parts: string[]) =>
+    parts.length === 1 ? parts[0] : e.op('Concat', parts, { axis: 0 });
+  const shifts = joined(Array.from({ length: kw }, (_, j) => seen(dy, 1, kw - 1 - j)));
+  const taps = joined(
+    Array.from({ length: kh }, (_, i) =>
+      e.op('Gemm', [shifts, seen(x, 0, i * row)], { transA: 0, transB: 0 }),
+    ),
+  );
+  const turned = e.op('Transpose', [e.reshape(taps, [kh * kw, o * c])], { perm: [1, 0] });
+  return e.reshape(turned, node.shape);
 }
 
 /** How many pixels the zeros of `shiftedProducts` may add, relative to the outputs. */
@@ -136,7 +137,9 @@ function shiftsPay(e: Emitter, node: Node<'conv2dWeightGrad'>): boolean {
   const unit = strides[0] === 1 && strides[1] === 1;
   // Rounded down, the last rows of the image are seen by no window.
   const covered = rows - height - pads[0] >= 0 && row - width - pads[1] >= 0;
-  return unit && covered && rows * row <= MOST_PADDING * h * w;
+  // The outputs are shifted by up to a row of the kernel within the zeros below them.
+  const room = kernel[1] - 1 <= (kernel[0] - 1) * row;
+  return unit && covered && room && rows * row <= MOST_PADDING * h * w;
 }
 
 /** Each channel meets its own outputs only: products and sums, no matrix product. */
@@ -153,13 +156,18 @@ function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string
   return e.reshape(stacked, node.shape);
 }
 
-export const CONV_LOWERING: LoweringRules<'conv2d' | 'conv2dInputGrad' | 'conv2dWeightGrad'> = {
-  conv2d: (e, node) =>
-    e.op(
-      'Conv',
-      [e.operand(node, 0), e.operand(node, 1)],
-      convAttributes(node.attrs, e.shapeOf(node, 1).slice(2)),
-    ),
+const convolution = (e: Emitter, node: Node<'conv2d' | 'conv2dBias'>) =>
+  e.op(
+    'Conv',
+    node.inputs.map((i) => e.name(i)),
+    convAttributes(node.attrs, e.shapeOf(node, 1).slice(2)),
+  );
+
+export const CONV_LOWERING: LoweringRules<
+  'conv2d' | 'conv2dBias' | 'conv2dInputGrad' | 'conv2dWeightGrad'
+> = {
+  conv2d: convolution,
+  conv2dBias: convolution,
   conv2dInputGrad: (e, node) => {
     const a = node.attrs;
     const [, , kh, kw] = e.shapeOf(node, 1);

@@ -38,7 +38,7 @@ export class Emitter {
   private readonly literalNames = new Map<string, string>();
   /** The ONNX value that holds each IR node. */
   private readonly names: string[] = [];
-  private readonly transposes = new Map<string, string>();
+  private readonly derived = new Map<string, string>();
   private next = 0;
 
   constructor(graph: Graph, portable = false) {
@@ -113,14 +113,19 @@ export class Emitter {
     return this.literal(type, [], data);
   }
 
+  /** What `make` emits; for a key that was asked for before, what it emitted then. */
+  once(key: string, make: () => string): string {
+    let name = this.derived.get(key);
+    if (name === undefined) {
+      name = make();
+      this.derived.set(key, name);
+    }
+    return name;
+  }
+
   /** A matrix turned over; asked for twice, it is turned once. */
   transposed(x: string): string {
-    let turned = this.transposes.get(x);
-    if (turned === undefined) {
-      turned = this.op('Transpose', [x], { perm: [1, 0] });
-      this.transposes.set(x, turned);
-    }
-    return turned;
+    return this.once(`transposed ${x}`, () => this.op('Transpose', [x], { perm: [1, 0] }));
   }
 
   reshape(x: string, shape: readonly number[]): string {

@@ -125,8 +125,29 @@ const add: Rule = (r, inputs) => {
   const [minusA, minusB] = [negated(r, a), negated(r, b)];
   if (minusB !== undefined) return r.emit('sub', [a, minusB], NONE);
   if (minusA !== undefined) return r.emit('sub', [b, minusA], NONE);
-  return undefined;
+  return leakySlope(r, a, b) ?? leakySlope(r, b, a);
 };
+
+/**
+ * step(x)·(1 − a) + a, the slope of a leaky ReLU with 0 ≤ a ≤ 1, is max(sign(x), a): two passes over
+ * memory in place of four, and exactly 1 where x is positive.
+ */
+function leakySlope(r: Rewriter, scaled: number, offset: number): number | undefined {
+  const a = r.uniform(offset);
+  const product = r.match(scaled, 'mul');
+  if (a === undefined || a < 0 || a > 1 || product === undefined) return undefined;
+  const [x, c] = [positivePart(r, product.inputs[0]), r.uniform(product.inputs[1])];
+  if (x === undefined || c === undefined || Math.abs(a + c - 1) > 1e-7) return undefined;
+  return r.emit('max', [r.emit('sign', [x], NONE), r.splat(a, [], 'float32')], NONE);
+}
+
+/** The x of a float32 x > 0. */
+function positivePart(r: Rewriter, id: number): number | undefined {
+  const compared = r.match(id, 'cast')?.inputs[0];
+  const greater = compared === undefined ? undefined : r.match(compared, 'gt');
+  if (greater === undefined || r.uniform(greater.inputs[1]) !== 0) return undefined;
+  return r.dtype(greater.inputs[0]) === 'float32' ? greater.inputs[0] : undefined;
+}
 
 const sub: Rule = (r, inputs) => {
   const [a, b] = inputs;

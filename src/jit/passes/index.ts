@@ -1,6 +1,7 @@
 import type { Graph } from '../ir/ops.ts';
 import { verify } from '../ir/verify.ts';
 import { eliminateDeadCode } from './dead-code.ts';
+import { fuseConv } from './fuse-conv.ts';
 import { fuseDot } from './fuse-dot.ts';
 import { fuseGemm } from './fuse-gemm.ts';
 import { simplify } from './simplify.ts';
@@ -17,6 +18,7 @@ const PASSES: readonly Pass[] = [
   { name: 'simplify again', run: simplify },
   { name: 'fuse dot', run: fuseDot },
   { name: 'fuse gemm', run: fuseGemm },
+  { name: 'fuse conv', run: fuseConv },
   { name: 'simplify last', run: simplify },
 ];
 

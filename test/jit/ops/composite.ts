@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Tensor, tf } from '../../../src/jit/index.ts';
+import { checkpointed, type Tensor, tf } from '../../../src/jit/index.ts';
 import { bools, dim, type Entry, entry, floats, ints, shape } from '../sample.ts';
 
 /*
@@ -45,6 +45,10 @@ const OTHERS: Entry[] = [
       f: (x: Tensor) => tf.norm(x, order as 'euclidean', order === 1 ? 1 : undefined),
     };
   }),
+  entry('checkpointed', { n: dim, m: dim }, ({ n, m, seed }) => ({
+    args: [floats([n, m], 'real', seed), floats([n, m], 'real', seed + 1)],
+    f: checkpointed((x: Tensor, y: Tensor) => tf.tanh(tf.mul(x, y))),
+  })),
   entry('linalg.bandPart', { n: dim, m: dim, low: fc.nat(2), up: fc.nat(2) }, (drawn) => {
     const { n, m, low, up, seed } = drawn;
     return {
