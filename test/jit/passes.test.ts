@@ -76,6 +76,43 @@ describe('the passes', () => {
 
   const ops = (g: Graph) => g.nodes.map((n) => n.op);
 
+  it.each([
+    ['[1, O, 1, 1]', [1, 3, 1, 1], true],
+    ['[O, 1, 1]', [3, 1, 1], true],
+    ['one number per sample and filter', [2, 3, 1, 1], false],
+    ['one number per column', [5], false],
+  ] as const)('a convolution takes a bias along, and only a bias: %s', (_, shape, taken) => {
+    const b = new GraphBuilder();
+    const shapes = [[2, 2, 5, 5], [3, 2, 3, 3], [...shape]];
+    const [x, w, bias] = shapes.map((s) => b.input(s, 'float32'));
+    const attrs = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], groups: 1 } as const;
+    const graph = b.finish([b.add('add', [bias, b.add('conv2d', [x, w], attrs)], {})]);
+    const lean = optimise(graph);
+    expect(ops(lean).includes('conv2dBias')).toBe(taken);
+    expect(ops(lean).includes('add')).toBe(!taken);
+    const inputs = shapes.map((s, i) => floats(s, 'real', i));
+    const [want, got] = [graph, lean].map((g) => runGraph(g, inputs)[0]);
+    expect(deviation(want, got)).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    [0.2, 0.8, true],
+    [0.2, 0.7, false],
+    [1.5, -0.5, false],
+  ])('the slope of a leaky ReLU is one maximum: mask · %d + %d', (leak, rest, taken) => {
+    const b = new GraphBuilder();
+    const x = b.input([2, 3], 'float32');
+    const mask = b.add('cast', [b.add('gt', [x, b.splat(0)], {})], { dtype: 'float32' });
+    const slope = b.add('add', [b.add('mul', [mask, b.splat(rest)], {}), b.splat(leak)], {});
+    const graph = b.finish([b.add('mul', [x, slope], {})]);
+    const lean = optimise(graph);
+    expect(ops(lean).includes('max')).toBe(taken);
+    const inputs = [floats([2, 3], 'real', 1)];
+    inputs[0].data.set([0, -1, 2]);
+    const [want, got] = [graph, lean].map((g) => runGraph(g, inputs)[0]);
+    expect(deviation(want, got)).toBeLessThan(1e-6);
+  });
+
   it.each<[string, (b: GraphBuilder, x: number) => number, string[]]>([
     ['x + 0', (b, x) => b.add('add', [x, b.splat(0)], {}), ['input']],
     ['x · 1', (b, x) => b.add('mul', [x, b.splat(1, [2, 3])], {}), ['input']],

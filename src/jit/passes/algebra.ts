@@ -129,24 +129,19 @@ const add: Rule = (r, inputs) => {
 };
 
 /**
- * step(x)·(1 − a) + a, the slope of a leaky ReLU with 0 ≤ a ≤ 1, is max(sign(x), a): two passes over
- * memory in place of four, and exactly 1 where x is positive.
+ * mask·(1 − a) + a, the slope of a leaky ReLU with 0 ≤ a ≤ 1, is max(mask, a) where the mask is 0 or
+ * 1: a pass over memory less, and exactly 1 where it should be.
  */
 function leakySlope(r: Rewriter, scaled: number, offset: number): number | undefined {
   const a = r.uniform(offset);
   const product = r.match(scaled, 'mul');
   if (a === undefined || a < 0 || a > 1 || product === undefined) return undefined;
-  const [x, c] = [positivePart(r, product.inputs[0]), r.uniform(product.inputs[1])];
-  if (x === undefined || c === undefined || Math.abs(a + c - 1) > 1e-7) return undefined;
-  return r.emit('max', [r.emit('sign', [x], NONE), r.splat(a, [], 'float32')], NONE);
-}
-
-/** The x of a float32 x > 0. */
-function positivePart(r: Rewriter, id: number): number | undefined {
-  const compared = r.match(id, 'cast')?.inputs[0];
-  const greater = compared === undefined ? undefined : r.match(compared, 'gt');
-  if (greater === undefined || r.uniform(greater.inputs[1]) !== 0) return undefined;
-  return r.dtype(greater.inputs[0]) === 'float32' ? greater.inputs[0] : undefined;
+  const [mask, factor] = product.inputs;
+  const c = r.uniform(factor);
+  if (c === undefined || Math.abs(a + c - 1) > 1e-7) return undefined;
+  const truth = r.match(mask, 'cast')?.inputs[0];
+  if (truth === undefined || r.dtype(truth) !== 'bool') return undefined;
+  return r.emit('max', [mask, r.splat(a, [], 'float32')], NONE);
 }
 
 const sub: Rule = (r, inputs) => {
