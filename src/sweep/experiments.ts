@@ -1,4 +1,5 @@
 import { unknownName } from '../core/errors.ts';
+import { cifar10Config } from '../experiments/cifar10-config.ts';
 import { edDensityConfigs } from '../experiments/ed-density-config.ts';
 import type { KeptRun, KeptRunOptions } from '../experiments/kept-run.ts';
 import { latentPriorConfig } from '../experiments/latent-prior-config.ts';
@@ -80,6 +81,15 @@ const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
     async run(options, place) {
       const { runLatentPrior } = await import('../experiments/latent-prior.ts');
       return resultOf((await runLatentPrior({ ...options, ...kept(place) })).run);
+    },
+  },
+  cifar10: {
+    choices: ['data'],
+    check: ({ preset, overrides }) => cifar10Config(preset, overrides),
+    async run(options, place) {
+      const { runCifar10 } = await import('../experiments/cifar10.ts');
+      const { run, numbers } = await runCifar10({ ...options, ...kept(place) });
+      return { ...resultOf(run), metrics: scalars(numbers.series[numbers.series.length - 1]) };
     },
   },
   'ed-density': {

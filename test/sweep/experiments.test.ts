@@ -107,6 +107,7 @@ describe('experiments of a sweep', () => {
       /unknown setting 'method.stabiliser'/,
     ],
     [{ experiment: 'stacked', grid: { 'objective.gama': [1] } }, /did you mean 'objective.gamma'/],
+    [{ experiment: 'cifar10', grid: { 'network.widht': [8] } }, /did you mean 'network.width'/],
   ])('refuses %o before anything is started', (spec, message) => {
     expect(() => sweepPlan(spec)).toThrow(ConfigError);
     expect(() => sweepPlan(spec)).toThrow(message);
