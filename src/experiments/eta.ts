@@ -14,6 +14,9 @@ export interface Estimate {
 
 const MEASURED = 4;
 
+/** Iterations after which even those of a tiny network have taken a measurable time. */
+const ENOUGH = 256;
+
 /**
  * Measures a training before it starts: runs a few iterations from the beginning and throws the
  * result away. The first one, which compiles, does not count.
@@ -24,15 +27,18 @@ export async function estimateTraining<State>(
   steps: number,
 ): Promise<Estimate> {
   let rate = 0;
-  await train({
-    objective,
-    data,
-    steps: MEASURED,
-    seed: 0,
-    onProgress: ({ stepsPerSecond }) => {
-      rate = stepsPerSecond;
-    },
-  });
+  // Four iterations of a tiny network are over before the clock can tell.
+  for (let few = MEASURED; rate === 0 && few <= ENOUGH; few *= 8) {
+    await train({
+      objective,
+      data,
+      steps: few,
+      seed: 0,
+      onProgress: ({ stepsPerSecond }) => {
+        rate = stepsPerSecond;
+      },
+    });
+  }
   const secondsPerStep = rate > 0 ? 1 / rate : 0;
   return { steps, secondsPerStep, seconds: steps * secondsPerStep };
 }
