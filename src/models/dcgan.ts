@@ -6,11 +6,11 @@ import {
   batchNormSpecs,
   type NormMode,
 } from '../nn/batch-norm.ts';
+import { conv2d, convSpecs, convTranspose2d, convTransposeSpecs } from '../nn/conv.ts';
 import { embedLevels } from '../nn/embedding.ts';
 import { linearSpecs } from '../nn/initialise.ts';
 import { linear } from '../nn/linear.ts';
 import type { ParamSpec, ParamSpecs, Params } from '../nn/params.ts';
-import { conv2d, convSpecs, convTranspose2d, convTransposeSpecs } from '../nn/torch-conv.ts';
 import { rowsOfSamples } from './branched.ts';
 import type {
   EncoderNetwork,
@@ -34,7 +34,8 @@ const CHANNELS = 3;
 const SIDE = 32;
 /** Side of the smallest features, three halvings below. */
 const CORE = SIDE / 8;
-const HALVE = { stride: 2, pad: 1 } as const;
+const HALVE = { stride: 2, padding: 1 } as const;
+const TORCH = { start: 'torch' } as const;
 const SLOPE = 0.2;
 
 const DEFAULTS: Required<DcganConfig> = { features: 64, latent: 100, timeDim: 64 };
@@ -56,7 +57,7 @@ function descent(prefix: string, input: number, features: number) {
   const sizes = [input, features, 2 * features, 4 * features];
   const params: Record<string, ParamSpec> = {};
   for (let k = 0; k < 3; k++) {
-    Object.assign(params, convSpecs(`${prefix}conv${k + 1}`, sizes[k], sizes[k + 1], 4));
+    Object.assign(params, convSpecs(`${prefix}conv${k + 1}`, sizes[k], sizes[k + 1], 4, TORCH));
   }
   const run = (p: Params, x: Tensor, shift: Shift = NO_SHIFT): Tensor[] => {
     const outputs: Tensor[] = [];
@@ -167,7 +168,7 @@ export function dcganTimeGenerator(config: DcganConfig = {}): GeneratorNetwork {
     ...convTransposeSpecs('up1', f4, f2, 4),
     ...convTransposeSpecs('up2', 2 * f2, f1, 4),
     ...convTransposeSpecs('up3', 2 * f1, f1, 4),
-    ...convSpecs('out', f1 + CHANNELS, CHANNELS, 3),
+    ...convSpecs('out', f1 + CHANNELS, CHANNELS, 3, TORCH),
   };
   return {
     ...plain(params),
@@ -180,7 +181,7 @@ export function dcganTimeGenerator(config: DcganConfig = {}): GeneratorNetwork {
         h = leakyRelu(convTranspose2d(p, 'up1', h, HALVE), SLOPE);
         h = leakyRelu(convTranspose2d(p, 'up2', tf.concat([h, b], 1), HALVE), SLOPE);
         h = leakyRelu(convTranspose2d(p, 'up3', tf.concat([h, a], 1), HALVE), SLOPE);
-        return tf.tanh(conv2d(p, 'out', tf.concat([h, xNext], 1), { pad: 1 }));
+        return tf.tanh(conv2d(p, 'out', tf.concat([h, xNext], 1)));
       };
     },
   };

@@ -1,7 +1,7 @@
 import { type Tensor, tf } from '../jit/tf.ts';
 import { leakyRelu } from '../nn/activations.ts';
+import { convTranspose2d, convTransposeSpecs } from '../nn/conv.ts';
 import type { ParamSpec, Params } from '../nn/params.ts';
-import { convTranspose2d, convTransposeSpecs } from '../nn/torch-conv.ts';
 import { type Mlp, mlp } from './mlp.ts';
 import type { NetworkSpec } from './network.ts';
 
@@ -12,10 +12,10 @@ export interface LatentDecoder extends NetworkSpec {
 
 /** Kernel, stride and padding of the four layers: 1 → 4 → 7 → 14 → 28 pixels. */
 const LAYERS = [
-  { k: 4, stride: 1, pad: 0 },
-  { k: 3, stride: 2, pad: 1 },
-  { k: 4, stride: 2, pad: 1 },
-  { k: 4, stride: 2, pad: 1 },
+  { k: 4, stride: 1, padding: 0 },
+  { k: 3, stride: 2, padding: 1 },
+  { k: 4, stride: 2, padding: 1 },
+  { k: 4, stride: 2, padding: 1 },
 ] as const;
 
 /**

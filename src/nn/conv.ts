@@ -46,7 +46,7 @@ export function convSpecs(
 
 /**
  * Convolution of `x` [B, C, H, W] with `${name}.weight` [O, C, k, k], plus `${name}.bias` [O] where
- * there is one: [B, O, H', W'].
+ * there is one: [B, O, H', W'], H' = ⌊(H + padding above and below − k)/stride⌋ + 1.
  * @throws ShapeError when x is no image batch of C channels.
  */
 export function conv2d(params: Params, name: string, x: Tensor, options: ConvOptions = {}): Tensor {
@@ -63,11 +63,63 @@ export function conv2d(params: Params, name: string, x: Tensor, options: ConvOpt
         stride,
         explicit(padding),
         'NCHW',
+        1,
+        'floor',
       );
   const bias = params[under(name, 'bias')];
   const operations = (2 * y.size * weight.size) / out;
   const kind = `conv ${kernel}×${kernel}${stride === 1 ? '' : ` /${stride}`}`;
   return layerOutput({ name, kind, operations }, bias === undefined ? y : addChannels(y, bias));
+}
+
+/**
+ * Weight [in, out, k, k] and bias [out] of a transposed convolution as PyTorch draws them: there
+ * the fan-in is out·k².
+ */
+export function convTransposeSpecs(
+  name: string,
+  input: number,
+  output: number,
+  kernel: number,
+): ParamSpecs {
+  const init: Initialiser = { kind: 'uniform', bound: 1 / Math.sqrt(output * kernel * kernel) };
+  return {
+    [under(name, 'weight')]: { shape: [input, output, kernel, kernel], init },
+    [under(name, 'bias')]: { shape: [output], init },
+  };
+}
+
+/**
+ * The adjoint of a convolution with `padding` zeros on every side: `x` [B, in, h, w] with
+ * `${name}.weight` [in, out, k, k] and `${name}.bias` [out] → [B, out, h', w'],
+ * h' = (h − 1)·stride − 2·padding + k (PyTorch's ConvTranspose2d without output padding).
+ * @throws ShapeError when x is no image batch of `in` channels.
+ */
+export function convTranspose2d(
+  params: Params,
+  name: string,
+  x: Tensor,
+  { stride = 1, padding = 0 }: { readonly stride?: number; readonly padding?: number } = {},
+): Tensor {
+  const weight = parameter(params, under(name, 'weight'));
+  const [channels, output, kh, kw] = weight.shape as [number, number, number, number];
+  checkChannels('convTranspose2d', name, x, channels);
+  const [batch, , height, width] = x.shape as [number, number, number, number];
+  const size = (n: number, k: number) => (n - 1) * stride - 2 * padding + k;
+  const attrs = {
+    strides: stride,
+    pad: padding,
+    dataFormat: 'NCHW',
+    dimRoundingMode: 'floor',
+    inputShape: [batch, output, size(height, kh), size(width, kw)],
+  };
+  // The weight is that of the convolution from `out` to `in` channels.
+  const filter = tf.transpose(weight, [2, 3, 1, 0]);
+  const y: Tensor = tf.engine().runKernel('Conv2DBackpropInput', { dy: x, filter }, attrs as never);
+  const operations = (2 * x.size * weight.size) / channels;
+  const kind = `conv transposed ${kh}×${kw}${stride === 1 ? '' : ` /${stride}`}`;
+  const bias = parameter(params, under(name, 'bias'));
+  return layerOutput({ name, kind, operations }, addChannels(y, bias));
 }
 
 /** w·x at every position: `w` [O, C] and `x` [B, C, H, W] → [B, O, H, W]. */

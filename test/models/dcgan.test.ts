@@ -8,9 +8,9 @@ import {
   dcganTimeEnergy,
   dcganTimeGenerator,
 } from '../../src/models/dcgan.ts';
+import { conv2d, convTranspose2d } from '../../src/nn/conv.ts';
 import { initialise } from '../../src/nn/initialise.ts';
 import { countParams, type ParamSpecs } from '../../src/nn/params.ts';
-import { conv2d, convTranspose2d } from '../../src/nn/torch-conv.ts';
 import { directionalGap, mean, randn, variance } from '../nn/calculus.ts';
 
 beforeAll(async () => {
@@ -32,7 +32,7 @@ const largest = (a: Tensor, b: Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync(
 const inner = (a: Tensor, b: Tensor) => tf.sum(tf.mul(a, b)).dataSync()[0];
 
 describe('the convolutions of PyTorch', () => {
-  const HALVE = { stride: 2, pad: 1 };
+  const HALVE = { stride: 2, padding: 1 };
   const x = randn('x', [2, 3, 8, 8]);
   const y = randn('y', [2, 4, 4, 4]);
   const weight = randn('weight', [4, 3, 4, 4]);
