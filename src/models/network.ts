@@ -1,5 +1,6 @@
 import type { Tensor } from '../jit/tf.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
+import type { DropoutDraws } from '../nn/dropout.ts';
 import type { ParamSpecs, Params } from '../nn/params.ts';
 
 /** What every network declares: its parameters and running statistics, by state_dict key. */
@@ -11,6 +12,11 @@ export interface NetworkSpec {
   readonly norms: readonly string[];
   /** Batch norms of the state dict that never run; their statistics stay as they are. */
   readonly idleNorms: readonly string[];
+  /**
+   * Shapes of the uniform draws that one training pass over `batch` samples takes for dropout, by
+   * block. Absent where nothing is ever dropped.
+   */
+  dropoutShapes?(batch: number): Readonly<Record<string, readonly number[]>>;
 }
 
 /**
@@ -30,13 +36,16 @@ export interface TimeInput {
  * called several times in one step.
  */
 export interface EnergyNetwork extends NetworkSpec {
-  /** `x` [B, ...] → log-density up to a constant, [B]. */
-  bind(params: Params, time: TimeInput): (x: Tensor) => Tensor;
+  /** `x` [B, ...] → log-density up to a constant, [B]. Without draws nothing is dropped. */
+  bind(params: Params, time: TimeInput): (x: Tensor, drawn?: DropoutDraws) => Tensor;
 }
 
 export interface GeneratorNetwork extends NetworkSpec {
   /** x_{t+1} [B, ...] and latent z [B, m] → predicted clean data [B, ...]. */
-  bind(params: Params, time: TimeInput): (xNext: Tensor, z: Tensor, mode: NormMode) => Tensor;
+  bind(
+    params: Params,
+    time: TimeInput,
+  ): (xNext: Tensor, z: Tensor, mode: NormMode, drawn?: DropoutDraws) => Tensor;
 }
 
 /** A diagonal Gaussian; both [B, m]. */

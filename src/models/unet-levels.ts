@@ -1,6 +1,7 @@
 import { type Tensor, tf } from '../jit/tf.ts';
 import { swish } from '../nn/activations.ts';
 import { conv2d, convSpecs } from '../nn/conv.ts';
+import type { DropoutDraws } from '../nn/dropout.ts';
 import { groupNorm, groupNormSpecs } from '../nn/group-norm.ts';
 import type { ParamSpecs, Params } from '../nn/params.ts';
 import { type Conditioning, residual } from '../nn/res-block.ts';
@@ -18,6 +19,7 @@ import type { ResolvedUnet } from './unet-config.ts';
 export interface UnetRun {
   readonly params: Params;
   readonly given: Conditioning;
+  readonly dropout: DropoutDraws;
   /** The features. */
   h: Tensor;
   /** What the way down left for the way up. */
@@ -31,6 +33,8 @@ export type Step = (run: UnetRun) => void;
 /** Modules are declared in the order of the official list, steps in the order in which they run. */
 export interface UnetBuilder {
   readonly config: ResolvedUnet;
+  /** Height and width of the features where the next module stands. */
+  size: number;
   /** Declares the next module and returns its name. */
   module(specs: (name: string) => ParamSpecs): string;
   step(run: Step): void;
@@ -41,6 +45,7 @@ export interface UnetBuilder {
 /** The step to the next level: a resampling block, or a resampling layer with `ddpm` blocks. */
 export function transition(build: UnetBuilder, channels: number, to: 'up' | 'down'): void {
   const { block, resampleConv, filter, taps } = build.config;
+  build.size *= to === 'up' ? 2 : 0.5;
   if (block !== 'ddpm') {
     build.block(channels, channels, to);
     return;

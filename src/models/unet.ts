@@ -4,6 +4,7 @@ import { type Tensor, tf } from '../jit/tf.ts';
 import { swish } from '../nn/activations.ts';
 import { attention, attentionSpecs } from '../nn/attention.ts';
 import { conv2d, convSpecs } from '../nn/conv.ts';
+import type { DropoutDraws } from '../nn/dropout.ts';
 import { embedLevels } from '../nn/embedding.ts';
 import { groupNorm, groupNormSpecs } from '../nn/group-norm.ts';
 import { denseSpecs } from '../nn/initialise.ts';
@@ -24,12 +25,21 @@ export interface Unet {
   readonly config: ResolvedUnet;
   /** Keys as in the official classes: `all_modules.{i}.…`. */
   readonly params: ParamSpecs;
+  /** Shapes of the uniform draws of dropout for `batch` images, by block; empty without dropout. */
+  dropoutShapes(batch: number): Readonly<Record<string, readonly number[]>>;
   /**
    * `x` [B, channels, size, size] → the same shape, conditioned on the level and, where the blocks
    * take one, on latent features [B, styleDim].
    * @throws ShapeError for images of another shape.
    */
-  bind(params: Params, time: TimeInput): (x: Tensor, given?: Omit<Conditioning, 'time'>) => Tensor;
+  bind(params: Params, time: TimeInput): (x: Tensor, given?: UnetInputs) => Tensor;
+}
+
+export interface UnetInputs {
+  /** Latent features [B, styleDim]. */
+  readonly style?: Tensor;
+  /** Draws of dropout; where they are absent nothing is dropped. */
+  readonly dropout?: DropoutDraws;
 }
 
 /**
@@ -42,9 +52,11 @@ export function unet(config: UnetConfig, styleDim?: number): Unet {
   const timeDim = 4 * c.width;
   const params: Record<string, ParamSpecs[string]> = {};
   const steps: Step[] = [];
+  const droppedSizes: Record<string, readonly number[]> = {};
   let modules = 0;
   const build: UnetBuilder = {
     config: c,
+    size: c.size,
     module(specs) {
       const name = `all_modules.${modules++}`;
       Object.assign(params, specs(name));
@@ -63,18 +75,22 @@ export function unet(config: UnetConfig, styleDim?: number): Unet {
         filter: c.filter,
         taps: c.taps,
         rescale: c.rescale,
+        dropout: c.dropout,
       };
       const name = build.module((n) => resBlockSpecs(n, block));
+      if (c.dropout > 0) droppedSizes[name] = [outChannels, build.size, build.size];
       build.step((s) => {
+        const drawn = s.dropout[name];
+        const conditions = drawn === undefined ? s.given : { ...s.given, drawn };
         if (!c.recompute) {
-          s.h = resBlock(s.params, name, block, s.h, s.given);
+          s.h = resBlock(s.params, name, block, s.h, conditions);
           return;
         }
         const own = Object.entries(s.params).filter(([key]) => key.startsWith(`${name}.`));
         const again = checkpointed((h: Tensor, p: Params, given: Conditioning) =>
           resBlock(p, name, block, h, given),
         );
-        s.h = again(s.h, Object.fromEntries(own), s.given);
+        s.h = again(s.h, Object.fromEntries(own), conditions);
       });
     },
   };
@@ -93,12 +109,15 @@ export function unet(config: UnetConfig, styleDim?: number): Unet {
   return {
     config: c,
     params,
+    dropoutShapes: (batch) =>
+      Object.fromEntries(Object.entries(droppedSizes).map(([k, size]) => [k, [batch, ...size]])),
     bind(p, time) {
       const features = levelFeatures(p, time);
-      return (x, given = {}) => {
+      return (x, { dropout = {}, ...given } = {}) => {
         checkImages(x, c);
         const h = c.centred ? x : tf.sub(tf.mul(x, 2), 1);
-        const state = { params: p, given: { ...given, time: features }, h, skips: [], pyramid: h };
+        const conditions = { ...given, time: features };
+        const state = { params: p, given: conditions, dropout, h, skips: [], pyramid: h };
         for (const step of steps) step(state);
         return state.h;
       };

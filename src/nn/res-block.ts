@@ -1,6 +1,7 @@
 import { type Tensor, tf } from '../jit/tf.ts';
 import { swish } from './activations.ts';
 import { addChannels, conv2d, convSpecs } from './conv.ts';
+import { dropout } from './dropout.ts';
 import {
   adaptiveGroupNorm,
   adaptiveGroupNormSpecs,
@@ -32,6 +33,8 @@ export interface ResBlockConfig {
   readonly taps?: readonly number[];
   /** Whether the sum is divided by √2. Default true. */
   readonly rescale?: boolean;
+  /** Share of the features dropped before the second convolution, in [0, 1). Default 0. */
+  readonly dropout?: number;
 }
 
 /** What a block is conditioned on. */
@@ -40,6 +43,11 @@ export interface Conditioning {
   readonly time: LevelFeatures;
   /** Latent features [B, d]. */
   readonly style?: Tensor;
+  /**
+   * Uniform draws in [0, 1) for dropout, of the shape of the output; absent: nothing is dropped, as
+   * in evaluation.
+   */
+  readonly drawn?: Tensor;
 }
 
 /** Keys as in the official classes: GroupNorm_0, Conv_0, Dense_0, GroupNorm_1, Conv_1, shortcut. */
@@ -65,8 +73,8 @@ export function resBlockSpecs(name: string, c: ResBlockConfig): ParamSpecs {
 }
 
 /**
- * Residual block on `x` [B, C, H, W]: norm, SiLU, (resample,) 3×3, add time, norm, SiLU, 3×3; plus
- * the shortcut, which is resampled too. Brock et al. 2019 with the changes of Song et al. 2021.
+ * Residual block on `x` [B, C, H, W]: norm, SiLU, (resample,) 3×3, add time, norm, SiLU, dropout, 3×3;
+ * plus the shortcut, which is resampled too. Brock et al. 2019 with the changes of Song et al. 2021.
  */
 export function resBlock(
   params: Params,
@@ -90,6 +98,8 @@ export function resBlock(
   h = conv2d(params, under(name, 'Conv_0'), h);
   h = addChannels(h, levelLinear(params, under(name, 'Dense_0'), conditioning.time));
   h = swish(norm(1, h));
+  const rate = c.dropout ?? 0;
+  if (rate > 0 && conditioning.drawn !== undefined) h = dropout(h, conditioning.drawn, rate);
   h = conv2d(params, under(name, 'Conv_1'), h);
   if (params[under(name, 'Conv_2.weight')] !== undefined) {
     shortcut = conv2d(params, under(name, 'Conv_2'), shortcut);

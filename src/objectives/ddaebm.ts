@@ -19,6 +19,7 @@ import {
   type ResolvedDdaebm,
   resolveDdaebm,
 } from './ddaebm-config.ts';
+import { dropoutNoise, dropoutOf } from './dropout.ts';
 import { endOfStep, playersIo, turnInParts } from './game.ts';
 import type { Batch, Noise, NoiseSpecs, Objective } from './objective.ts';
 import { type Player, type PlayerState, player } from './player.ts';
@@ -79,6 +80,9 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
   };
   const levels = Array.from({ length: steps }, (_, t) => t);
   const data = [batch, ...dataShape];
+  /** Whether the generator also runs on latents of the encoder. */
+  const secondPass =
+    resolved.encoder && options.divergence === 'jeffreys' && options.reconstruction === 'encoder';
 
   /** The draws of each part of the batch. */
   const drawParts = (batchData: Batch, noise: Noise): Draw[] => {
@@ -101,7 +105,8 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
   /** The first generator pass: x̂ from the prior latent, and x̃_t. */
   const generate = (params: Params, d: Draw, collect: Record<string, Tensor>) => {
     const generator = networks.generator.bind(params, d.time);
-    const clean = generator(d.xNext, d.z, { kind: 'batch', collect });
+    const drawn = dropoutOf(d.noise, 'prior');
+    const clean = generator(d.xNext, d.z, { kind: 'batch', collect }, drawn);
     const fake = samplePosterior(d.at, clean, d.xNext, d.noise['posterior']);
     return { generator, clean, fake };
   };
@@ -109,18 +114,22 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
   const energyLoss = (params: Params, d: Draw, fake: Tensor, gamma: number) => {
     const energy = networks.energy.bind(params, d.time);
     const size = d.x.shape[0];
+    const energyOf = (x: Tensor, pass: string) => energy(x, dropoutOf(d.noise, pass));
     if (gamma === 0 && options.gamma > 0) {
-      const [realEnergy, fakeEnergy] = [tf.mean(energy(d.x)), tf.mean(energy(fake))];
+      const [realEnergy, fakeEnergy] = [
+        tf.mean(energyOf(d.x, 'real')),
+        tf.mean(energyOf(fake, 'fake')),
+      ];
       const loss = tf.sub(tf.mul(fakeEnergy, options.fakeWeight), realEnergy);
       return [loss, { realEnergy, fakeEnergy, penalty: tf.scalar(0) }] as const;
     }
     // The penalty needs ∇E at x_t. It is taken of the loss term −mean E itself, whose backward
     // pass is then the same computation as that of the loss and is not done twice.
-    const real = valueAndGrad((x: Tensor) => tf.neg(tf.mean(energy(x))))(d.x);
+    const real = valueAndGrad((x: Tensor) => tf.neg(tf.mean(energyOf(x, 'real'))))(d.x);
     const scaled = tf.mul(real.grad, size);
     const penaltyGradient = tf.sub(scaled, logForwardGradient(d.at, d.x, d.xNext));
     const penalty = tf.mul(tf.sum(tf.square(penaltyGradient)), gamma / (2 * size));
-    const fakeEnergy = tf.mean(energy(fake));
+    const fakeEnergy = tf.mean(energyOf(fake, 'fake'));
     const loss = tf.add(tf.add(real.value, tf.mul(fakeEnergy, options.fakeWeight)), penalty);
     return [loss, { realEnergy: tf.neg(real.value), fakeEnergy, penalty }] as const;
   };
@@ -134,7 +143,8 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
     };
     const { generator, clean, fake } = generate(params.netG, d, pass('netG'));
     const energy = networks.energy.bind(critic, d.time);
-    const likelihood = tf.mean(tf.add(energy(fake), logForward(d.at, fake, d.xNext)));
+    const fakeEnergy = energy(fake, dropoutOf(d.noise, 'critic'));
+    const likelihood = tf.mean(tf.add(fakeEnergy, logForward(d.at, fake, d.xNext)));
     const terms: Record<string, Tensor> = {};
     let predicted = clean;
     if (resolved.encoder) {
@@ -147,7 +157,8 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
           : tf.mean(kl);
         if (options.reconstruction === 'encoder') {
           const z = reparameterise(real.mean, real.logVariance, d.noise['zPosterior']);
-          predicted = generator(d.xNext, z, { kind: 'batch', collect: pass('netG') });
+          const drawn = dropoutOf(d.noise, 'posterior');
+          predicted = generator(d.xNext, z, { kind: 'batch', collect: pass('netG') }, drawn);
         }
       }
       const posterior = encoder(fake, d.xNext, { kind: 'batch', collect: pass('netE') });
@@ -206,11 +217,14 @@ export function ddaebm(config: DdaebmConfig = {}): Ddaebm {
       xNext: { kind: 'normal', shape: data },
       posterior: { kind: 'normal', shape: data },
       ...(options.latent && { z: { kind: 'normal', shape: [batch, latentDim] } }),
-      ...(resolved.encoder &&
-        options.divergence === 'jeffreys' &&
-        options.reconstruction === 'encoder' && {
-          zPosterior: { kind: 'normal', shape: [batch, latentDim] },
-        }),
+      ...(secondPass && {
+        zPosterior: { kind: 'normal', shape: [batch, latentDim] },
+        ...dropoutNoise('posterior', networks.generator, batch),
+      }),
+      ...dropoutNoise('prior', networks.generator, batch),
+      ...dropoutNoise('real', networks.energy, batch),
+      ...dropoutNoise('fake', networks.energy, batch),
+      ...dropoutNoise('critic', networks.energy, batch),
     } as NoiseSpecs,
     ...playersIo('ddaebm', players),
     step: stepWith(options.gamma * resolved.penaltyEvery),

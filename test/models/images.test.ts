@@ -97,6 +97,46 @@ describe('ncsnppEnergy', () => {
   });
 });
 
+describe('dropout in a U-Net', () => {
+  it.each([
+    ['biggan', {}],
+    ['ddpm', { block: 'ddpm', filter: 'box' }],
+    ['recomputed', { recompute: true }],
+  ] as const)('%s: every block has draws of its own, which change the energy', (_, variant) => {
+    const network = ncsnppEnergy({ ...SMALL, ...variant, dropout: 0.3 });
+    const shapes = network.dropoutShapes?.(2) ?? {};
+    const blocks = Object.keys(network.params).filter((k) => k.endsWith('GroupNorm_1.weight'));
+    expect(Object.keys(shapes)).toEqual(
+      blocks.map((k) => k.slice(0, -'.GroupNorm_1.weight'.length)),
+    );
+    const params = Object.fromEntries(
+      Object.entries(start(network.params)).map(([k, v]) => [
+        k,
+        tf.add(v, tf.mul(randn(k, v.shape), 0.1)),
+      ]),
+    );
+    const x = randn('dropout', [2, 3, 16, 16]);
+    const all = Object.fromEntries(
+      Object.entries(shapes).map(([k, shape]) => [k, tf.ones([...shape])]),
+    );
+    const run = jit((p: Record<string, Tensor>, y: Tensor, d: Record<string, Tensor>) =>
+      network.bind(p, { levels: [1] })(y, d),
+    );
+    const kept = run(params, x, all).dataSync();
+    for (const block of Object.keys(shapes)) {
+      const dropped = run(params, x, { ...all, [block]: tf.zeros([...shapes[block]]) }).dataSync();
+      expect(Math.abs(dropped[0] / kept[0] - 1)).toBeGreaterThan(1e-6);
+    }
+  });
+
+  it('is absent where it is not asked for, and must be less than everything', () => {
+    expect(ncsnppEnergy(SMALL).dropoutShapes?.(2)).toEqual({});
+    expect(() => ncsnppEnergy({ ...SMALL, dropout: 1 })).toThrow(
+      /dropout must lie in \[0, 1\), got 1/,
+    );
+  });
+});
+
 describe('networks given something else', () => {
   const params = start(ncsnppEnergy(SMALL).params);
   const energy = ncsnppEnergy(SMALL).bind(params, { levels: [0] });

@@ -216,6 +216,36 @@ describe('resBlock', () => {
     const y = resBlock(params, 'b', config, x, { time: { rows: tf.ones([1, 5]) } });
     expect(largest(y, tf.mul(x, Math.SQRT1_2))).toBeLessThan(1e-4);
   });
+
+  describe('with dropout', () => {
+    const block = { kind: 'biggan', inChannels: 8, outChannels: 4, timeDim: 5 } as const;
+    const config: ResBlockConfig = { ...block, resample: 'down', dropout: 0.5 };
+    const params = draw(resBlockSpecs('b', config));
+    const x = randn('dropped', [2, 8, 8, 8]);
+    const time = { rows: randn('t', [2, 5]) };
+    const run = (drawn?: Tensor, c = config) =>
+      resBlock(params, 'b', c, x, { time, ...(drawn && { drawn }) });
+    const drawn = tf.cast(tf.greater(randn('mask', [2, 4, 4, 4]), 0), 'float32');
+
+    it('drops nothing without draws, or at rate 0', () => {
+      const plain = run(undefined, { ...config, dropout: 0 });
+      expect(largest(run(), plain)).toBe(0);
+      expect(largest(run(drawn, { ...config, dropout: 0 }), plain)).toBe(0);
+    });
+
+    it('is the plain block on the mean over what one draw and its opposite drop', () => {
+      // The convolution behind it is affine.
+      const [one, other] = [run(drawn), run(tf.sub(1, drawn))];
+      expect(largest(one, other)).toBeGreaterThan(0.1);
+      expect(largest(tf.div(tf.add(one, other), 2), run())).toBeLessThan(1e-5);
+    });
+
+    it('refuses draws of another shape', () => {
+      expect(() => run(tf.zeros([2, 4, 8, 8]))).toThrow(
+        /dropout: takes one draw per feature, \[2,4,4,4\], got \[2,4,8,8\]/,
+      );
+    });
+  });
 });
 
 describe('layers given something else', () => {
