@@ -32,6 +32,9 @@ const LINES = 100_000;
 const STOPS = 5;
 /** A kernel that has not stopped after this time does not, ms. */
 const STOP_LIMIT = 5000;
+/** The same for one that has not ended a short cell, and for one that still prints. */
+const SUM_LIMIT = 5000;
+const LINES_LIMIT = 10_000;
 
 const NAMES = [...'abcdefghijklmnopqrst'];
 
@@ -60,7 +63,10 @@ export async function measureKernel(
     await take('sum', async () => {
       const times: number[] = [];
       for (let i = 0; i < WARM_SUMS + counts.sums; i++) {
-        const answer = await kernel.execute('1+1');
+        const answer = await kernel.execute('1+1', SUM_LIMIT).catch((error: Error) => {
+          const before = times.length === 0 ? '' : `, ${median(times).toFixed(2)} ms before that`;
+          throw new Error(`${error.message} to cell ${i + 1} in a row${before}`);
+        });
         if (i === 0) expectText(answer, '2');
         if (i >= WARM_SUMS) times.push(answer.ms);
       }
@@ -115,7 +121,7 @@ async function completions(kernel: TimedKernel, count: number): Promise<number> 
 async function lines(kernel: TimedKernel): Promise<number> {
   const answer = await kernel.execute(
     `for (let i = 0; i < ${LINES}; i++) console.log('line ' + i);`,
-    30_000,
+    LINES_LIMIT,
   );
   const text = streamText(answer);
   const arrived = text.split('\n').length - 1;
