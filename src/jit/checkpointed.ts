@@ -8,8 +8,11 @@ import { activeTracer } from './trace/tracer.ts';
 
 /**
  * The same function, whose gradient computes it again in place of remembering its intermediate
- * results: a backward pass then holds those of one such piece at a time, for the price of one more
- * forward pass. Values and gradients, also of gradients, are those of `fn`.
+ * results, for the price of one more forward pass. Values and gradients, also of gradients, are those
+ * of `fn`. A gradient of first order needs less memory (the parameter gradient of an NCSN++ energy of
+ * 32 channels, batch 32: 1.3 GB in place of 1.6 GB). One of second order needs as much as before or
+ * a little more, because it remembers what the first-order pass computed again (4% more in the same
+ * network with a gradient penalty).
  *
  * What `fn` depends on and is to be differentiated must come as an argument: trees of tensors.
  */

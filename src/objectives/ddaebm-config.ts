@@ -135,8 +135,11 @@ export interface DdaebmConfig extends Partial<DdaebmOptions> {
   /** Decay of the parameter averages of both players. None for toys, 0.9999 for CIFAR-10. */
   readonly ema?: number;
   /**
-   * Parts in which a batch is worked off, one after the other: the gradient is that of the whole
-   * batch, the memory that of a part. Only for networks without batch norm. Default 1.
+   * Parts in which a batch is worked off, one after the other, with the gradient of the whole batch.
+   * Intermediate results shrink, but each part is in the graph of its own, which makes the graph and
+   * its compilation as many times larger: of use for large batches only. Peak memory of the
+   * iteration with NCSN++ networks of 16 channels in 4 parts: 2.9 in place of 3.4 GB at batch 32, 2.4
+   * in place of 1.2 GB at batch 8. Only for networks without batch norm. Default 1.
    */
   readonly parts?: number;
   /**
