@@ -95,8 +95,13 @@ export class Browser {
     }
   }
 
+  /** Clicks on an element; once more where it was drawn anew between finding and clicking. */
   async click(css: string): Promise<void> {
-    await this.#post(`element/${await this.#find(css)}/click`, {});
+    const once = async () => this.#post(`element/${await this.#find(css)}/click`, {});
+    await once().catch(async () => {
+      await new Promise((done) => setTimeout(done, 500));
+      await once();
+    });
   }
 
   async type(css: string, text: string): Promise<void> {
