@@ -128,12 +128,13 @@ describe.skipIf(withoutBrowser)('gibbs view in a browser; GIBBS_TEST_BROWSER=non
       .list({ status: ['finished'] })
       .map(({ key, result }) => ({ key, kl: (result as never)['metrics']['gridKl'] as number }))
       .sort((a, b) => a.kl - b.kl);
-    // The rows of the new order are there before a key is pressed; they keep their places in the document.
-    await browser.until(`!!document.querySelector('.row[data-key="${best[0].key}"]')`);
+    // A new order begins at its first row; keys pressed before that would move in the old one.
+    const active = "document.querySelector('.row.active')?.dataset.key";
+    await browser.until(`${active} === '${best[0].key}'`);
     await browser.value("void document.querySelector('.table').focus()");
     await browser.press('.table', 'ArrowDown');
-    const second = await browser.value<string>("document.querySelector('.row.active').dataset.key");
-    expect(second).toBe(best[1].key);
+    const second = best[1].key;
+    await browser.until(`${active} === '${second}'`);
     await browser.press('.table', 'Enter');
     await browser.until(`location.hash === ${JSON.stringify(runHref(second))}`);
     await browser.until("document.querySelector('h1')?.innerText.includes('finished')");
