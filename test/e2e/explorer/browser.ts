@@ -79,16 +79,19 @@ export class Browser {
     return (await this.#post('execute/sync', { script, args: [] })) as T;
   }
 
-  /** Waits until an expression of the page is true. @returns its value. */
+  /** Waits until an expression of the page is true; one that fails is not yet. @returns its value. */
   async until<T>(expression: string, seconds = 60): Promise<T> {
     const end = Date.now() + 1000 * seconds;
     for (;;) {
-      const found = await this.value<T>(expression);
+      let failure = '';
+      const found = await this.value<T>(expression).catch((error: Error) => {
+        failure = `\n${error.message}`;
+      });
       if (found) return found;
       if (Date.now() > end) {
         const text = await this.value<string>('document.body.innerText');
         throw new Error(
-          `not within ${seconds} s: ${expression}\nthe page:\n${text.slice(0, 2000)}`,
+          `not within ${seconds} s: ${expression}${failure}\nthe page:\n${text.slice(0, 2000)}`,
         );
       }
       await new Promise((done) => setTimeout(done, 100));
