@@ -16,6 +16,25 @@ export function openRun(key: string): void {
   location.hash = `#/run/${encodeURIComponent(key)}`;
 }
 
+/**
+ * How a page with a table follows the store: it draws at once with what it knows, and again when the
+ * server has said which of the changed runs fulfil the conditions.
+ */
+export function following(
+  model: Model,
+  filters: Filters,
+  table: RunTable,
+  draw: () => void,
+): NonNullable<View['update']> {
+  return async (changed) => {
+    if (changed !== 'all' && changed.size === 0) return table.select(model.selected);
+    draw();
+    if (filters.where.length === 0) return;
+    await filters.refresh();
+    draw();
+  };
+}
+
 /** All runs, filtered and sorted. */
 export function listPage(model: Model, filters: Filters, choice: ListChoice): View {
   const table = new RunTable('Runs', {
@@ -65,13 +84,7 @@ export function listPage(model: Model, filters: Filters, choice: ListChoice): Vi
   show();
   return {
     element,
-    update: async (changed) => {
-      if (changed !== 'all' && changed.size === 0) return table.select(model.selected);
-      draw();
-      if (filters.where.length === 0) return;
-      await filters.refresh();
-      draw();
-    },
+    update: following(model, filters, table, draw),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Brush } from './brush.ts';
 import { h, oncePerFrame, replace, type View } from './dom.ts';
 import type { Filters } from './filters.ts';
 import { formatCount } from './format.ts';
-import { type ListChoice, openRun } from './list-page.ts';
+import { following, type ListChoice, openRun } from './list-page.ts';
 import { Columns, sorted } from './listing.ts';
 import type { Model } from './model.ts';
 import { ParallelPlot } from './parallel.ts';
@@ -140,13 +140,7 @@ export function parallelPage(
   show();
   return {
     element,
-    update: async (changed) => {
-      if (changed !== 'all' && changed.size === 0) return table.select(model.selected);
-      draw();
-      if (filters.where.length === 0) return;
-      await filters.refresh();
-      draw();
-    },
+    update: following(model, filters, table, draw),
     recolour: draw,
     close: () => plot.close(),
   };
