@@ -12,6 +12,8 @@ const { source, fit, shared } = workerData as PictureWorkerSetup;
 const set = openPictureSet(source);
 const imageBytes = 3 * fit.size * fit.size;
 const words = new Int32Array(shared.words);
+/** Per slot, the end of its last task: two that decode into the same memory would mix pictures. */
+const ends: Promise<void>[] = [];
 
 async function decode({ slot, places }: PictureTask): Promise<void> {
   const out = new Uint8Array(shared.pixels[slot]);
@@ -26,21 +28,22 @@ async function decode({ slot, places }: PictureTask): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
+async function answer(task: PictureTask): Promise<void> {
+  let outcome = 1;
+  try {
+    await decode(task);
+  } catch (error) {
+    const text = new TextEncoder().encode((error as Error).message);
+    const room = new Uint8Array(shared.errors[task.slot]);
+    const length = Math.min(text.length, room.length - 4);
+    new DataView(shared.errors[task.slot]).setUint32(0, length);
+    room.set(text.subarray(0, length), 4);
+    outcome = -1;
+  }
+  Atomics.store(words, task.slot, outcome * task.ticket);
+  Atomics.notify(words, task.slot);
+}
+
 parentPort?.on('message', (task: PictureTask) => {
-  decode(task)
-    .then(
-      () => 1,
-      (error: Error) => {
-        const text = new TextEncoder().encode(error.message);
-        const room = new Uint8Array(shared.errors[task.slot]);
-        const length = Math.min(text.length, room.length - 4);
-        new DataView(shared.errors[task.slot]).setUint32(0, length);
-        room.set(text.subarray(0, length), 4);
-        return -1;
-      },
-    )
-    .then((outcome) => {
-      Atomics.store(words, task.slot, outcome * task.ticket);
-      Atomics.notify(words, task.slot);
-    });
+  ends[task.slot] = (ends[task.slot] ?? Promise.resolve()).then(() => answer(task));
 });

@@ -11,6 +11,7 @@ import { packPictures } from '../../src/datasets/pack.ts';
 import { loadPictures, pictureBatches } from '../../src/datasets/picture-batches.ts';
 import { fitPicture } from '../../src/datasets/picture-fit.ts';
 import { openPictureSet, pictureFiles } from '../../src/datasets/picture-set.ts';
+import { PictureThreads } from '../../src/datasets/picture-threads.ts';
 
 let root: string;
 const COUNT = 24;
@@ -94,6 +95,26 @@ describe('batches for training', () => {
       });
     }
     await batches.close();
+  });
+});
+
+describe('a slot that is asked for again', () => {
+  it('never shows a picture of the task before', async () => {
+    const whole = await loadPictures(source(), { size: SIZE, fit: 'centre' }, ONE);
+    const imageBytes = 3 * SIZE * SIZE;
+    const fit = { size: SIZE, fit: 'centre' } as const;
+    const threads = new PictureThreads({ source: source(), fit, batch: COUNT, threads: 1 });
+    const all = Array.from({ length: COUNT }, (_, i) => i);
+    for (let round = 0; round < 20; round++) {
+      // Many pictures in reverse, given up at once for a few: the slow task must not end last.
+      threads.fill(0, all.toReversed());
+      threads.fill(0, [3, 1, 4]);
+      const bytes = threads.take(0);
+      [3, 1, 4].forEach((place, i) => {
+        expect(bytes[i * imageBytes]).toBe(whole.pixels[place * imageBytes]);
+      });
+    }
+    await threads.close();
   });
 });
 
