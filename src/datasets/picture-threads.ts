@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ConfigError, DataError } from '../core/errors.ts';
+import { startModuleThread } from '../core/module-thread.ts';
 import type { FitConfig } from './picture-fit.ts';
 import type { PictureSource } from './picture-set.ts';
 
@@ -122,20 +121,9 @@ export class PictureThreads {
   }
 }
 
-/** From the sources, the thread first needs a loader that strips types; the build needs none. */
 function startThread(workerData: PictureWorkerSetup): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./picture-worker.js', import.meta.url), {
-      workerData,
-      execArgv: [],
-    });
-  }
-  const entry = new URL('./picture-worker.ts', import.meta.url).href;
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
-  const loader = new URL('dist/esm/api/index.mjs', tsx).href;
-  const bootstrap = `import(${JSON.stringify(loader)}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(entry)});
-  });`;
-  return new Worker(bootstrap, { eval: true, workerData, execArgv: [] });
+  const extension = import.meta.url.slice(-2);
+  return startModuleThread(new URL(`./picture-worker.${extension}`, import.meta.url), {
+    workerData,
+  });
 }

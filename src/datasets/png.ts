@@ -1,10 +1,8 @@
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import { crc32, inflateSync } from 'node:zlib';
 import { DataError, ShapeError } from '../core/errors.ts';
+import { encodePng, PNG_COLOUR, PNG_SIGNATURE } from '../core/png.ts';
 import { type ByteImages, toNhwc } from './images.ts';
 
-const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-/** The colour type of RGB. */
-const RGB = 2;
 const RGB_CHANNELS = 3;
 
 /** Rows from the top, three bytes (red, green, blue) per pixel. */
@@ -21,11 +19,12 @@ export interface RgbPicture {
  */
 export function decodeRgbPng(bytes: Uint8Array, source: string): RgbPicture {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (!SIGNATURE.every((b, i) => bytes[i] === b)) throw new DataError(`${source}: not a PNG file`);
+  if (!PNG_SIGNATURE.every((b, i) => bytes[i] === b))
+    throw new DataError(`${source}: not a PNG file`);
   const parts: Uint8Array[] = [];
   let width = 0;
   let height = 0;
-  for (let at = SIGNATURE.length; ; ) {
+  for (let at = PNG_SIGNATURE.length; ; ) {
     const length = at + 12 <= bytes.length ? view.getUint32(at) : -1;
     if (length < 0 || at + 12 + length > bytes.length) {
       throw new DataError(`${source}: damaged PNG: the file ends too early`);
@@ -38,7 +37,7 @@ export function decodeRgbPng(bytes: Uint8Array, source: string): RgbPicture {
     if (type === 'IHDR') {
       [width, height] = [view.getUint32(at + 8), view.getUint32(at + 12)];
       const [depth, colour, , , interlace] = data.subarray(8);
-      if (depth !== 8 || colour !== RGB || interlace !== 0) {
+      if (depth !== 8 || colour !== PNG_COLOUR[RGB_CHANNELS] || interlace !== 0) {
         throw new DataError(`${source}: expected a PNG with 8-bit RGB pixels and no interlacing`);
       }
     }
@@ -99,35 +98,7 @@ function prediction(filter: number, left: number, up: number, corner: number): n
 
 /** An 8-bit RGB PNG. @throws ShapeError when the pixels do not fill the picture. */
 export function encodeRgbPng({ width, height, pixels }: RgbPicture): Uint8Array {
-  if (pixels.length !== 3 * width * height) {
-    throw new ShapeError(
-      `encodeRgbPng: ${pixels.length} bytes are not ${width} x ${height} pixels of 3`,
-    );
-  }
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, RGB], 8);
-  const row = 3 * width;
-  const rows = new Uint8Array(height * (row + 1));
-  for (let y = 0; y < height; y++) {
-    rows.set(pixels.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
-  }
-  return Buffer.concat([
-    SIGNATURE,
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', new Uint8Array(0)),
-  ]);
-}
-
-function chunk(type: string, data: Uint8Array): Uint8Array {
-  const out = Buffer.alloc(12 + data.length);
-  out.writeUInt32BE(data.length, 0);
-  out.write(type, 4, 'latin1');
-  out.set(data, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
-  return out;
+  return encodePng({ width, height, channels: 3, data: pixels });
 }
 
 /** RGB images side by side, in rows of `columns`; by default about as many rows as columns. */

@@ -1,11 +1,12 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, ShapeError } from '../../src/core/errors.ts';
+import { encodePng } from '../../src/core/png.ts';
 import { createDisplay } from '../../src/kernel/display/display.ts';
-import { encodePng, tileImages } from '../../src/kernel/display/png.ts';
 import { inspectText, type MimeBundle, render } from '../../src/kernel/display/render.ts';
 import { tableBundle } from '../../src/kernel/display/table.ts';
 import { tensorText } from '../../src/kernel/display/tensor.ts';
+import { tileImages } from '../../src/kernel/display/tiles.ts';
 import type { CommManager } from '../../src/kernel/user/comms.ts';
 
 /** Width, height and raw bytes of each row of a PNG without filters. */

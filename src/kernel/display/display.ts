@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError, ShapeError } from '../../core/errors.ts';
+import { encodePng, type Image } from '../../core/png.ts';
 import type { CommManager } from '../user/comms.ts';
-import { encodePng, type Image, tileImages } from './png.ts';
 import { Progress, type ProgressOptions } from './progress.ts';
 import { type MimeBundle, render } from './render.ts';
 import { type TableOptions, tableBundle } from './table.ts';
 import { isTensorLike, type TensorLike, valuesOf } from './tensor.ts';
+import { tileImages } from './tiles.ts';
 import { Widget, type WidgetOptions } from './widget.ts';
 
 /** Where displays go: the channel of the kernel. */

@@ -1,4 +1,5 @@
-import { encodePng, tileImages } from './png.ts';
+import { encodePng } from '../../core/png.ts';
+import { tileImages } from './tiles.ts';
 
 /** A tensor of TensorFlow.js, or an object of the form of `HostTensor`. */
 export interface TensorLike {

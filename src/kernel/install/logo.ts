@@ -1,4 +1,4 @@
-import { encodePng } from '../display/png.ts';
+import { encodePng } from '../../core/png.ts';
 
 /** The energy of a double well and a ball in one of its minima, drawn in a unit square. */
 const BLUE = [49, 120, 198] as const;

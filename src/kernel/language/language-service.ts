@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startModuleThread } from '../../core/module-thread.ts';
 import {
   CANCELLED,
   type Completions,
@@ -230,19 +229,8 @@ export function createLanguageService(
  */
 const HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
 
-/** From the sources, the thread first needs a loader that strips types; the build needs none. */
 function startThread(workerData: WorkerSetup): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    const entry = new URL('./worker.js', import.meta.url);
-    return new Worker(entry, { workerData, execArgv: [], resourceLimits: HEAP });
-  }
-  const entry = new URL('./worker.ts', import.meta.url).href;
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
-  const loader = new URL('dist/esm/api/index.mjs', tsx).href;
-  // Node 20 does not send a worker's entry file through hooks, but what that file imports it does.
-  const bootstrap = `import(${JSON.stringify(loader)}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(entry)});
-  });`;
-  return new Worker(bootstrap, { eval: true, workerData, execArgv: [], resourceLimits: HEAP });
+  const extension = import.meta.url.slice(-2);
+  const entry = new URL(`./worker.${extension}`, import.meta.url);
+  return startModuleThread(entry, { workerData, resourceLimits: HEAP });
 }

@@ -1,48 +1,4 @@
-import { crc32, deflateSync } from 'node:zlib';
-import { ShapeError } from '../../core/errors.ts';
-
-/** 8-bit pixels, row by row, `channels` bytes each (1 grey, 3 RGB, 4 RGBA). */
-export interface Image {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 3 | 4;
-  readonly data: Uint8Array;
-}
-
-const COLOR_TYPE = { 1: 0, 3: 2, 4: 6 } as const;
-
-/** A PNG file. */
-export function encodePng(image: Image): Buffer {
-  const { width, height, channels, data } = image;
-  if (data.length !== width * height * channels) {
-    throw new ShapeError(
-      `encodePng: ${data.length} bytes do not fill ${width}×${height}×${channels}`,
-    );
-  }
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, COLOR_TYPE[channels], 0, 0, 0], 8);
-  const row = width * channels;
-  const raw = Buffer.alloc((row + 1) * height);
-  for (let y = 0; y < height; y++)
-    raw.set(data.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(raw)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const out = Buffer.alloc(12 + data.length);
-  out.writeUInt32BE(data.length, 0);
-  out.write(type, 4, 'latin1');
-  out.set(data, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
-  return out;
-}
+import type { Image } from '../../core/png.ts';
 
 export interface TileOptions {
   readonly count: number;
