@@ -122,8 +122,5 @@ export class PictureThreads {
 }
 
 function startThread(workerData: PictureWorkerSetup): Worker {
-  const extension = import.meta.url.slice(-2);
-  return startModuleThread(new URL(`./picture-worker.${extension}`, import.meta.url), {
-    workerData,
-  });
+  return startModuleThread(import.meta.url, 'picture-worker', { workerData });
 }

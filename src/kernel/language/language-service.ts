@@ -230,7 +230,5 @@ export function createLanguageService(
 const HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
 
 function startThread(workerData: WorkerSetup): Worker {
-  const extension = import.meta.url.slice(-2);
-  const entry = new URL(`./worker.${extension}`, import.meta.url);
-  return startModuleThread(entry, { workerData, resourceLimits: HEAP });
+  return startModuleThread(import.meta.url, 'worker', { workerData, resourceLimits: HEAP });
 }
