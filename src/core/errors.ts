@@ -59,6 +59,22 @@ export class TraceError extends GibbsError {
   }
 }
 
+/** Why a native library could not be made; see `NativeBuildError`. */
+export type NativeBuildReason = 'no-compiler' | 'compile' | 'killed' | 'disk' | 'load';
+
+/**
+ * A traced step could not be compiled to a native library, or the library could not be loaded. It
+ * says why; whoever asked goes on with ONNX Runtime.
+ */
+export class NativeBuildError extends GibbsError {
+  readonly reason: NativeBuildReason;
+
+  constructor(reason: NativeBuildReason, message: string, options?: ErrorOptions) {
+    super('native-build', message, options);
+    this.reason = reason;
+  }
+}
+
 /** Execution was stopped by the user (Stop in a notebook, Ctrl-C). State before it is kept. */
 export class InterruptedError extends GibbsError {
   constructor(message = 'stopped by the user', options?: ErrorOptions) {
