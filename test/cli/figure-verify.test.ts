@@ -38,7 +38,7 @@ beforeAll(async () => {
   const root = join(folder, 'store');
   const data = await figureFromRuns(plan, { preset: 'smoke', overrides, root });
   await writeToyFigure(data, drawn(), 'smoke', root);
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 beforeEach(() => {
@@ -48,7 +48,7 @@ beforeEach(() => {
   }
 });
 
-describe('figure verify', { timeout: 180_000 }, () => {
+describe('figure verify', () => {
   it('finds a figure that agrees with its runs, which it names', async () => {
     expect(await verify()).toEqual({
       figure: NAME,

@@ -94,7 +94,7 @@ describe('gibbs export', () => {
       refused(['export', ...of, '--batch', '2', ...out], /--batch does not belong/),
       refused(['export', 'nobody', '--store', store, ...out], /nobody/),
     ]);
-  }, 60_000);
+  });
 });
 
 describe('gibbs data pack', () => {

@@ -110,7 +110,7 @@ describe('detection by an energy', () => {
     expect(plain({ ...back, energies: 0 })).toEqual(plain({ ...result, energies: 0 }));
     expect(back.energies['inside'].data).toEqual(result.energies['inside'].data);
     expect(await renderSvg(oodFigure(result), {})).toContain('MNIST in three equal channels');
-  }, 120_000);
+  });
 
   it('says how to make a result that is not there', () => {
     expect(() => readOod(join(root, 'absent'))).toThrow(/gibbs ood RUN --ship/);

@@ -14,6 +14,9 @@ import {
 import { freePorts } from '../../src/notebook/kernel-process.ts';
 import { buildKernel } from './build.ts';
 
+/** Silence after which a kernel is taken for dead; long, since the machine may be busy. */
+const PATIENCE_MS = 120_000;
+
 export const KEY = 'a-key-for-tests';
 
 /** What one request caused, in the order of arrival. */
@@ -165,7 +168,7 @@ export class KernelClient {
   }
 
   /** Resolves with the first message, past or future, that `accept` takes. */
-  wait(accept: (message: Message) => boolean, timeout = 20_000): Promise<Message> {
+  wait(accept: (message: Message) => boolean, timeout = PATIENCE_MS): Promise<Message> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(entry);
@@ -185,7 +188,7 @@ export class KernelClient {
     type: string,
     content: Content,
     channel: 'shell' | 'control' = 'shell',
-    timeout = 20_000,
+    timeout = PATIENCE_MS,
   ): Promise<Message> {
     const message = this.message(type, content);
     const replied = this.wait(
@@ -199,7 +202,11 @@ export class KernelClient {
   }
 
   /** Sends a cell and returns at once; `done` resolves with everything it caused. */
-  begin(code: string, content: Content = {}, timeout = 60_000): { id: string; done: Promise<Run> } {
+  begin(
+    code: string,
+    content: Content = {},
+    timeout = PATIENCE_MS,
+  ): { id: string; done: Promise<Run> } {
     const message = this.message('execute_request', {
       code,
       silent: false,
@@ -223,7 +230,7 @@ export class KernelClient {
     return { id, done };
   }
 
-  execute(code: string, content: Content = {}, timeout = 60_000): Promise<Run> {
+  execute(code: string, content: Content = {}, timeout = PATIENCE_MS): Promise<Run> {
     return this.begin(code, content, timeout).done;
   }
 

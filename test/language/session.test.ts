@@ -25,7 +25,7 @@ const about = (code: string, offset: number, level: 0 | 1 = 0) =>
   inspect(session, session.open(code), offset, level);
 
 // Long limits: every cell makes a program, and a busy machine has time for one in a second.
-describe('diagnostics over cells', { timeout: 120_000 }, () => {
+describe('diagnostics over cells', () => {
   it('say what is wrong, where, in the coordinates of the cell', () => {
     const code = 'const ok = 1;\nconst s: string = ok;';
     expect(diagnose(session, session.open(code))).toEqual([
@@ -213,7 +213,7 @@ describe('tsconfig.json', () => {
   });
 });
 
-describe('completion over cells', { timeout: 120_000 }, () => {
+describe('completion over cells', () => {
   it('offers members, nearest names, object keys, literals and modules', () => {
     run(
       'const history = { loss: [1], epochs: 3 }; const historyLength = 1; type Mode = "train" | "test";',

@@ -220,7 +220,7 @@ describe('a short training on four blobs', () => {
       scoreFlow({ batch: 64, network: small, adam: { learningRate: 2e-3 }, ema: 0.95 }),
     ],
     ['drl', drl({ batch: 64, network: small, adam: { learningRate: 1e-3 }, ema: 0.95 })],
-  ] as [string, Any][])('%s', { timeout: 120_000 }, (name, objective) => {
+  ] as [string, Any][])('%s', (name, objective) => {
     const out = train(objective, 500);
     for (const value of Object.values(out.metrics)) {
       expect(Number.isFinite(value.dataSync()[0])).toBe(true);

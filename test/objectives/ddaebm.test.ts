@@ -245,7 +245,7 @@ describe('the state of ddaebm', () => {
 });
 
 describe('training', () => {
-  it('moves the generator to the data and raises the energy there', { timeout: 60_000 }, () => {
+  it('moves the generator to the data and raises the energy there', () => {
     const objective = ddaebm({
       batch: 64,
       networks: { posDim: 8, encoderLayers: [16], decoderLayers: [48, 48] },

@@ -67,19 +67,15 @@ describe('experiments of a sweep', () => {
       5,
       'detection.noise.joint',
     ],
-  ])(
-    '%o runs, is kept in the store and reused',
-    { timeout: 120_000 },
-    async (spec, steps, metric) => {
-      const { first, again, store } = await runFirst({ ...spec, data: folder });
-      expect(first).toMatchObject({ steps, reused: false });
-      expect(first.metrics[metric]).toBeTypeOf('number');
-      expect(again).toEqual({ ...first, reused: true });
-      expect(store.get(first.key)).toMatchObject({ status: 'finished', labels: { sweep: 'test' } });
-    },
-  );
+  ])('%o runs, is kept in the store and reused', async (spec, steps, metric) => {
+    const { first, again, store } = await runFirst({ ...spec, data: folder });
+    expect(first).toMatchObject({ steps, reused: false });
+    expect(first.metrics[metric]).toBeTypeOf('number');
+    expect(again).toEqual({ ...first, reused: true });
+    expect(store.get(first.key)).toMatchObject({ status: 'finished', labels: { sweep: 'test' } });
+  });
 
-  it('ed-density runs one method with settings of its own', { timeout: 60_000 }, async () => {
+  it('ed-density runs one method with settings of its own', async () => {
     const { first, steps } = await runFirst({
       experiment: 'ed-density',
       preset: 'smoke',

@@ -42,7 +42,7 @@ beforeAll(async () => {
   const store = RunStore.open(root);
   whole = new SweepResult(plan, outcomes, (key) => runDetails(store, key));
   publishSweep(plan, whole, store, file, { samples: 7, stretches: 2 });
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const rows = ({ runs }: SweepResult) =>
