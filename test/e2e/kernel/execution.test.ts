@@ -29,7 +29,7 @@ const value = async (code: string) => {
   return run.result;
 };
 
-describe('cells', { timeout: 30_000 }, () => {
+describe('cells', () => {
   it('give results, declare again, await', async () => {
     expect(await value('const x: number = 20 + 1; x * 2')).toBe('42');
     expect(await value('const x = "again"; x')).toBe("'again'");
@@ -85,7 +85,7 @@ describe('cells', { timeout: 30_000 }, () => {
   });
 });
 
-describe('imports', { timeout: 30_000 }, () => {
+describe('imports', () => {
   it('load ES modules with top-level await, CommonJS, JSON and native addons', async () => {
     file(
       'node_modules/esm/package.json',
@@ -175,7 +175,7 @@ describe('imports', { timeout: 30_000 }, () => {
   });
 });
 
-describe('errors', { timeout: 30_000 }, () => {
+describe('errors', () => {
   it('point to the line of the cell, without frames of the kernel', async () => {
     const run = await kernel.execute(`interface Shape { a: number }
 
@@ -239,7 +239,7 @@ area(undefined);`);
   });
 });
 
-describe('the process of the cells', { timeout: 30_000 }, () => {
+describe('the process of the cells', () => {
   it('may die: the cell says what was lost, and a fresh one is ready', async () => {
     await value('const precious = 1; let other = 2;');
     const run = await kernel.execute(

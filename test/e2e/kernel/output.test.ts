@@ -76,7 +76,7 @@ describe('text', { timeout: 60_000 }, () => {
   });
 });
 
-describe('displays', { timeout: 30_000 }, () => {
+describe('displays', () => {
   it('have helpers for kinds of output', async () => {
     const run = await kernel.execute(`
       display.html('<b>b</b>'); display.markdown('*m*'); display.latex('$x$'); display.svg('<svg/>');

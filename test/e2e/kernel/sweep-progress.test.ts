@@ -12,7 +12,7 @@ beforeAll(async () => {
   build();
   root = mkdtempSync(join(tmpdir(), 'gibbs-sweep-kernel-'));
   kernel = await KernelClient.start({ cwd: ROOT });
-}, 120_000);
+});
 afterAll(async () => {
   await kernel.close();
   rmSync(root, { recursive: true, force: true });
