@@ -156,6 +156,15 @@ export {
   ratioAtOptimum,
   weightCurve,
 } from './experiments/derivations/weight.ts';
+export {
+  type DrlNumbers,
+  type DrlOptions,
+  type DrlResult,
+  estimateDrl,
+  runDrl,
+} from './experiments/drl-cifar10.ts';
+export { DRL_PRESETS, type DrlImageConfig } from './experiments/drl-config.ts';
+export type { LevelEnergies, LevelMoments } from './experiments/drl-evaluation.ts';
 // Energy Discrepancy: density estimation, nearsightedness, stabiliser
 export {
   type EdDensityOptions,

@@ -209,7 +209,7 @@ async function trainCifar10(
 }
 
 /** Batches [batch, 3, 32, 32] in [−1, 1], half of the images mirrored. */
-function flippedBatches(images: ByteImages, batch: number): (key: Key) => HostTensor {
+export function flippedBatches(images: ByteImages, batch: number): (key: Key) => HostTensor {
   const places = epochBatches(images.count, batch);
   const { width } = images;
   return (key) => {
@@ -225,12 +225,14 @@ function flippedBatches(images: ByteImages, batch: number): (key: Key) => HostTe
   };
 }
 
-function imagesOf(pixels: Uint8Array): ByteImages {
+/** Pixels [n, 3, 32, 32] as images. */
+export function imagesOf(pixels: Uint8Array): ByteImages {
   const [channels, height, width] = CIFAR_SHAPE;
   return { count: pixels.length / CIFAR_DIM, channels, height, width, pixels };
 }
 
-function moments(pixels: Uint8Array): { mean: number; deviation: number } {
+/** Mean and standard deviation of bytes as numbers in [0, 1]. */
+export function moments(pixels: Uint8Array): { mean: number; deviation: number } {
   let sum = 0;
   let squares = 0;
   for (const v of pixels) {
@@ -242,7 +244,7 @@ function moments(pixels: Uint8Array): { mean: number; deviation: number } {
 }
 
 /** Bytes as whole numbers, the form in which arrays of results are kept. */
-function bytes(parts: readonly Uint8Array[], shape: readonly number[]): HostTensor {
+export function bytes(parts: readonly Uint8Array[], shape: readonly number[]): HostTensor {
   const data = new Int32Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const part of parts) {

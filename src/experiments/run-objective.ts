@@ -2,6 +2,7 @@ import { ConfigError, DataError } from '../core/errors.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
 import { readLatestCheckpoint } from '../train/checkpoint.ts';
 import { type Cifar10Config, cifar10Objective } from './cifar10-config.ts';
+import { type DrlImageConfig, drlImageObjective } from './drl-config.ts';
 import type { NiceMethod } from './nice-methods.ts';
 import { niceMethodSpec } from './nice-methods.ts';
 import type { NiceCommon } from './nice-settings.ts';
@@ -12,6 +13,7 @@ import type { ToyMethod } from './toy-methods.ts';
 const OBJECTIVES: Readonly<Record<string, (config: never) => unknown>> = {
   toy: (config: ToyConfig<ToyMethod>) => toyObjective(config),
   cifar10: (config: Cifar10Config) => cifar10Objective(config),
+  drl: (config: DrlImageConfig) => drlImageObjective(config),
   stacked: (config: StackedConfig) => stackedObjective(config),
   nice: (config: NiceCommon & { method: NiceMethod }) =>
     niceMethodSpec(config.method).build(config),

@@ -2,7 +2,11 @@ import { ConfigError } from '../core/errors.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import { sumPerSample } from '../diffusion/gaussian.ts';
 import { gatherLevels, levelTable } from '../diffusion/levels.ts';
-import { type RecoveryConfig, recoverySchedule } from '../diffusion/recovery.ts';
+import {
+  type RecoveryConfig,
+  type RecoverySchedule,
+  recoverySchedule,
+} from '../diffusion/recovery.ts';
 import { grad, stopGradient, valueAndGrad } from '../jit/grad.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { SpectralEnergyNetwork } from '../models/drl-resnet.ts';
@@ -35,6 +39,22 @@ export interface DrlConfig {
    * steep; DDAEBM's comparison scales it by 0.01 (App. C.1). Default 0.01.
    */
   readonly temperature?: number;
+}
+
+/** The objective with what draws samples level by level, without one graph for all levels. */
+export interface Drl extends Objective<DrlState> {
+  readonly schedule: RecoverySchedule;
+  /** Numbers of the energy network. */
+  readonly parameterCount: number;
+  /** What `energy` and `sample` bind: averaged, spectrally normalised. Traceable. */
+  evaluationParams(state: DrlState): Params;
+  /** f(y_t, t), [B], for y [B, ...] and its levels t [B] (int32). Traceable. */
+  levelEnergy(params: Params, y: Tensor, t: Tensor): Tensor;
+  /**
+   * y^K of the chains that start at x_{t+1} [B, ...], for levels t [B] (int32) and normal draws
+   * [K, B, ...]; divided by a_{t+1} below the top level it is x_t. Traceable.
+   */
+  levelChain(params: Params, xNext: Tensor, t: Tensor, noise: Tensor): Tensor;
 }
 
 /** State of the game and the vectors of the spectral norms, as one vector. */
@@ -72,7 +92,7 @@ const SAMPLING_ITERATIONS = 3;
  * f(y, t)/δ_t² − |y − x_{t+1}|²/(2σ_{t+1}²). Negatives come from K Langevin steps started at
  * x_{t+1}; loss mean w_t·[f(y⁻) − f(y⁺)], no gradient through the chain.
  */
-export function drl(config: DrlConfig = {}): Objective<DrlState> {
+export function drl(config: DrlConfig = {}): Drl {
   const { batch = 200, dataShape = [2], chainSteps = 30, ema = 0.999, temperature = 0.01 } = config;
   const data = [batch, ...dataShape];
   const s = recoverySchedule(config.schedule);
@@ -116,6 +136,8 @@ export function drl(config: DrlConfig = {}): Objective<DrlState> {
 
   return {
     name: 'drl',
+    schedule: s,
+    parameterCount: players.energy.layout.total,
     batchShape: data,
     noise: {
       t: { kind: 'integers', shape: [batch], high: s.steps },
@@ -176,6 +198,15 @@ export function drl(config: DrlConfig = {}): Objective<DrlState> {
         x = tf.div(y, s.scale[t]);
       }
       return x;
+    },
+    evaluationParams: averaged,
+    levelEnergy(params, y, t) {
+      const { select } = gatherLevels(table, t, data.length);
+      return network.bind(params, { levels, select })(y);
+    },
+    levelChain(params, xNext, t, noise) {
+      const { at, select } = gatherLevels(table, t, data.length);
+      return last(recoveryChain(network.bind(params, { levels, select }), xNext, at, noise));
     },
   };
 }

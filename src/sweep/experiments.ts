@@ -1,5 +1,6 @@
 import { unknownName } from '../core/errors.ts';
 import { cifar10Config } from '../experiments/cifar10-config.ts';
+import { drlImageConfig } from '../experiments/drl-config.ts';
 import { edDensityConfigs } from '../experiments/ed-density-config.ts';
 import type { KeptRun, KeptRunOptions } from '../experiments/kept-run.ts';
 import { latentPriorConfig } from '../experiments/latent-prior-config.ts';
@@ -89,6 +90,15 @@ const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
     async run(options, place) {
       const { runCifar10 } = await import('../experiments/cifar10.ts');
       const { run, numbers } = await runCifar10({ ...options, ...kept(place) });
+      return { ...resultOf(run), metrics: scalars(numbers.series[numbers.series.length - 1]) };
+    },
+  },
+  drl: {
+    choices: ['data'],
+    check: ({ preset, overrides }) => drlImageConfig(preset, overrides),
+    async run(options, place) {
+      const { runDrl } = await import('../experiments/drl-cifar10.ts');
+      const { run, numbers } = await runDrl({ ...options, ...kept(place) });
       return { ...resultOf(run), metrics: scalars(numbers.series[numbers.series.length - 1]) };
     },
   },

@@ -122,6 +122,30 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<ImageExperiment>>> = {
       },
     };
   },
+  drl: async () => {
+    const { estimateDrl, runDrl } = await import('../../experiments/drl-cifar10.ts');
+    return {
+      estimate: estimateDrl,
+      async run(options) {
+        const { preset, config, run, numbers } = await runDrl(options);
+        const last = numbers.series[numbers.series.length - 1];
+        return {
+          title: `drl, preset ${preset}, seed ${run.seed}`,
+          rows: [
+            [
+              'thumbnail distance',
+              `${last.thumbnailDistance.toFixed(4)} (training images: ${numbers.floor.toFixed(4)})`,
+            ],
+            ...distanceRow(numbers),
+            ['samples', `${last.samples} of ${numbers.networkEvaluations} Langevin steps each`],
+            ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+          ],
+          json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+          run,
+        };
+      },
+    };
+  },
   'mnist-classifier': async () => {
     const { classifierPath, estimateClassifier, trainMnistClassifier } = await import(
       '../../experiments/mnist-classifier.ts'
@@ -171,7 +195,7 @@ function classifier(
   };
 }
 
-function distanceRow({ distances }: Cifar10Numbers): [string, string][] {
+function distanceRow({ distances }: Pick<Cifar10Numbers, 'distances'>): [string, string][] {
   const last = distances?.series.at(-1);
   if (distances === undefined || last === undefined) return [];
   const floor = distances.floor.toFixed(2);

@@ -13,6 +13,7 @@ const MNIST_EXPERIMENTS = [
   'mnist-classifier',
   'cifar-classifier',
   'cifar10',
+  'drl',
 ];
 const EXPERIMENTS = ['toy', ...MNIST_EXPERIMENTS];
 
@@ -23,15 +24,15 @@ export const runCommand: Command = {
     'Experiments: toy (two-dimensional data, Figures 1, 6 and 7), nice (a normalised energy on',
     'MNIST, Table 1 and Figure 2), stacked (StackedMNIST, Table 11), latent-prior (the energy prior',
     'of Energy Discrepancy on MNIST), mnist-classifier (which counts the modes of stacked),',
-    'cifar10 (DDAEBM on images, Table 2), cifar-classifier (whose features give the FD of their',
-    'samples).',
+    'cifar10 (DDAEBM on images, Table 2), drl (diffusion recovery likelihood on CIFAR-10, a row of',
+    'Table 2), cifar-classifier (whose features give the FD of their samples).',
     '',
     'A run is known by configuration, seed and what the code computes. A finished one is reused, an interrupted or',
     'killed one resumes from its last checkpoint and ends in the same numbers. It is kept in the run',
     "store: see 'gibbs runs'.",
     '',
     'Presets: smoke (seconds, proves that it works), quick (minutes), paper (as published); cifar10',
-    'also nano (about an hour of one core), and its quick takes a day or two.',
+    'and drl also nano (about an hour of one core), and their quick takes days.',
     'Methods: ddaebm, meg, vera, fce, bidvl, ebm-bb, wgan-0gp, ddgan, score-flow, drl,',
     'energy-discrepancy, contrastive-divergence, score-matching, denoising-score-matching.',
     'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists those of the method.',
