@@ -50,6 +50,11 @@ export interface Cifar10Config {
     /** Channels of the encoder's first layer, and dimension of its time features. */
     readonly encoderWidth: number;
     readonly encoderTimeDim: number;
+    /**
+     * Share of features that training drops in the residual blocks of energy and generator. Absent:
+     * none are dropped, and the runs are those of before there was this setting.
+     */
+    readonly dropout?: number;
   };
   readonly diffusion: {
     /** T. */
@@ -171,10 +176,20 @@ const CHANGES: Readonly<Record<string, Overrides>> = {
   paper: {},
 };
 
+/** Of the official training on CIFAR-10; the smaller presets drop nothing. */
+const PAPER_DROPOUT = 0.1;
+
+/** The settings that a preset starts from; `network.dropout` is one where it is asked for. */
+function startOf(preset: string, overrides: Overrides): Cifar10Config {
+  if (preset !== 'paper' && !Object.hasOwn(overrides, 'network.dropout')) return PAPER;
+  return { ...PAPER, network: { ...PAPER.network, dropout: PAPER_DROPOUT } };
+}
+
 /** The full configuration of a preset. @throws ConfigError for an unknown name or setting. */
 export function cifar10Config(preset = 'nano', overrides: Overrides = {}): Cifar10Config {
   if (!Object.hasOwn(CHANGES, preset)) throw unknownName('preset', preset, CIFAR10_PRESETS);
-  const config = withOverrides(withOverrides(PAPER, CHANGES[preset]), overrides) as Cifar10Config;
+  const start = startOf(preset, overrides);
+  const config = withOverrides(withOverrides(start, CHANGES[preset]), overrides) as Cifar10Config;
   check(config);
   return config;
 }
@@ -206,7 +221,8 @@ function check(config: Cifar10Config): void {
 /** The U-Net of energy and generator. @throws ConfigError for multipliers that are none. */
 export function cifar10Unet({ network }: Cifar10Config): UnetConfig {
   const multipliers = network.multipliers.split(',').map(Number);
-  return { size: CIFAR_SHAPE[1], width: network.width, multipliers, blocks: network.blocks };
+  const { width, blocks, dropout } = network;
+  return { size: CIFAR_SHAPE[1], width, multipliers, blocks, ...(dropout && { dropout }) };
 }
 
 /** DDAEBM on images [batch, 3, 32, 32] in [−1, 1]. */

@@ -11,9 +11,11 @@ import { runCifar10 } from '../../src/experiments/cifar10.ts';
 import {
   CIFAR_DIM,
   CIFAR10_PRESETS,
+  type Cifar10Config,
   cifar10Config,
   cifar10Objective,
   cifar10Rates,
+  cifar10Unet,
 } from '../../src/experiments/cifar10-config.ts';
 import {
   encodeSamples,
@@ -46,6 +48,19 @@ describe('the presets of the CIFAR-10 experiment', () => {
     const { players } = cifar10Objective(cifar10Config('paper'));
     expect(players.energy.layout.total).toBe(40_279_171);
     expect(players.generator.layout.total).toBe(48_432_515 + 4_772_872);
+  });
+
+  it('drop features in `paper` alone, and elsewhere where it is asked for', () => {
+    expect(cifar10Unet(cifar10Config('paper')).dropout).toBe(0.1);
+    const drawn = (config: Cifar10Config) =>
+      Object.keys(cifar10Objective(config).noise).filter((name) => name.startsWith('dropout/'));
+    expect(drawn(cifar10Config('smoke', { 'network.dropout': 0.2 })).length).toBeGreaterThan(0);
+    for (const preset of ['smoke', 'nano', 'quick']) {
+      // A key more would make another run of one that is there.
+      expect(cifar10Config(preset).network).not.toHaveProperty('dropout');
+      expect(drawn(cifar10Config(preset))).toEqual([]);
+    }
+    expect(() => cifar10Config('smoke', { 'network.dropout': 1 })).toThrow(/dropout.*\[0, 1\)/);
   });
 
   it('lower both rates from their start to the minimum', () => {
