@@ -82,6 +82,13 @@ export class InterruptedError extends GibbsError {
   }
 }
 
+/** The processes of one job cannot work together: one is lost, or they differ. */
+export class ParallelError extends GibbsError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('parallel', message, options);
+  }
+}
+
 /** The nearest of `known` to `name` by edit distance, for "did you mean". */
 export function suggest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -31,10 +31,10 @@ export function substream(key: Key, name: string): Key {
   return { ...key, stream: `${key.stream}/${name}` };
 }
 
-/** `n` multiples of 2^-24, uniform in [0, 1). */
-export function uniform(key: Key, n: number): Float32Array {
+/** `n` multiples of 2^-24, uniform in [0, 1): numbers `from`, … of the draw. */
+export function uniform(key: Key, n: number, from = 0): Float32Array {
   const out = new Float32Array(size('uniform', n));
-  const words = new Words(key);
+  const words = new Words(key, size('uniform', from));
   for (let at = 0; at < n; ) {
     const chunk = words.take(n - at);
     for (let i = 0; i < chunk.length; i++) out[at + i] = (chunk[i] >>> 8) * 2 ** -24;
@@ -53,11 +53,12 @@ export function uniform64(key: Key, n: number): Float64Array {
 
 /**
  * `n` standard normal numbers (Box and Muller 1958, computed in float64 from 32-bit uniforms).
- * |z| <= 6.67.
+ * |z| <= 6.67. Numbers `from`, … of the draw.
  */
-export function normal(key: Key, n: number): Float32Array {
+export function normal(key: Key, n: number, from = 0): Float32Array {
+  if (size('normal', from) % 2 === 1) return normal(key, n + 1, from - 1).slice(1);
   const out = new Float32Array(size('normal', n));
-  const words = new Words(key);
+  const words = new Words(key, from);
   // Pairs of words: chunks are whole blocks but for the last one, which an odd n makes even.
   for (let at = 0; at < n; ) {
     const chunk = words.take(n - at + (n & 1));
@@ -120,10 +121,16 @@ class Words {
   readonly #stream: PhiloxStream;
   #buffer = new Uint32Array(4 * FIRST_BLOCKS);
   #at = 4 * FIRST_BLOCKS;
-  #block = 0;
+  #block: number;
 
-  constructor(key: Key) {
+  /** @param from how many words of the draw are left out. */
+  constructor(key: Key, from = 0) {
     this.#stream = streamOf(key);
+    this.#block = Math.floor(from / 4);
+    if (from % 4 > 0) {
+      this.#refill();
+      this.#at = from % 4;
+    }
   }
 
   next(): number {

@@ -1,4 +1,5 @@
 import { ShapeError } from '../core/errors.ts';
+import { rankCount, rankMean } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { ParamSpecs, Params } from './params.ts';
 
@@ -34,6 +35,7 @@ export function batchNormBufferSpecs(name: string, size: number): ParamSpecs {
  * Batch normalisation of `x` [B, C] over B (Ioffe & Szegedy 2015), with the biased variance. In
  * batch mode the mean and the *unbiased* variance of the batch are put into `mode.collect` under
  * the keys of the running statistics; average them in with `averageStatistics`.
+ * On several processes the statistics are those of all their samples.
  * @throws ShapeError in batch mode when B is 1, which has no variance.
  */
 export function batchNorm(params: Params, name: string, x: Tensor, mode: NormMode): Tensor {
@@ -53,12 +55,13 @@ export function batchNorm(params: Params, name: string, x: Tensor, mode: NormMod
       `batchNorm: '${name}' got a batch of ${batch}; batch statistics need at least 2 samples (or use running statistics)`,
     );
   }
-  const mean = tf.mean(x, 0);
+  const mean = rankMean(tf.mean(x, 0));
   const centred = tf.sub(x, mean);
-  const variance = tf.mean(tf.square(centred), 0);
+  const variance = rankMean(tf.mean(tf.square(centred), 0));
   if (mode.collect) {
     mode.collect[`${name}.running_mean`] = mean;
-    mode.collect[`${name}.running_var`] = tf.mul(variance, batch / (batch - 1));
+    const whole = batch * rankCount();
+    mode.collect[`${name}.running_var`] = tf.mul(variance, whole / (whole - 1));
   }
   const scale = tf.mul(weight, tf.rsqrt(tf.add(variance, BATCH_NORM_EPS)));
   return tf.add(tf.mul(centred, scale), bias);

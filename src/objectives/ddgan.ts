@@ -85,6 +85,7 @@ export function ddgan(config: DdganConfig = {}): Objective<GameState<'energy' | 
   return {
     name: 'ddgan',
     batchShape: [2 * batch, dim],
+    batches: 2,
     noise: {
       t: { kind: 'integers', shape: [2, batch], high: process.steps },
       x: { kind: 'normal', shape: [2, batch, dim] },

@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts';
 import { sumPerSample } from '../diffusion/gaussian.ts';
 import { grad, stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { rankMean } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
 import type { Params } from '../nn/params.ts';
@@ -105,7 +106,7 @@ export function ebmBb(config: EbmBbConfig = {}): Objective<GameState<'energy' | 
         const atFake = valueAndGrad((x: Tensor) => tf.sum(f(x)))(fake);
         const fakeEnergy = tf.div(atFake.value, batch);
         const mismatch = tf.sub(along, sumPerSample(tf.mul(atFake.grad, jv)));
-        const bound = tf.mul(tf.mean(tf.square(mismatch)), 0.5);
+        const bound = tf.mul(rankMean(tf.mean(tf.square(mismatch))), 0.5);
         const penalty = tf.relu(tf.sub(tf.mul(bound, boundWeight), boundMargin));
         const loss = tf.add(tf.sub(fakeEnergy, realEnergy), penalty);
         return [loss, { realEnergy, fakeEnergy, bound }];

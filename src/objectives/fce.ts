@@ -1,5 +1,6 @@
 import { hostTensor } from '../core/host-tensor.ts';
 import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { rankMean } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { glowPlane, type PlaneFlow } from '../models/glow.ts';
 import type { NetworkSpec } from '../models/network.ts';
@@ -79,7 +80,7 @@ export function fce(config: FceConfig = {}): Objective<FceState> {
           const made = logRatio(params, before, fake);
           const loss = tf.add(tf.mean(tf.softplus(tf.neg(real))), tf.mean(tf.softplus(made)));
           const right = tf.add(tf.mean(tf.step(real)), tf.mean(tf.step(tf.neg(made))));
-          return [loss, { accuracy: tf.mul(right, 0.5) }] as const;
+          return [loss, { accuracy: rankMean(tf.mul(right, 0.5)) }] as const;
         },
         { hasAux: true },
       )(state.energy.params);

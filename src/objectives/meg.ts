@@ -1,3 +1,4 @@
+import { fromNextRank } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Params } from '../nn/params.ts';
@@ -43,7 +44,7 @@ export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'gen
     // point.
     const shuffled = tf.concat([
       tf.slice(z, [1, 0], [batch - 1, latentDim]),
-      tf.slice(z, [0, 0], [1, latentDim]),
+      fromNextRank(tf.slice(z, [0, 0], [1, latentDim])),
     ]);
     const logit = (latent: Tensor) => statisticsNet.apply(params, tf.concat([x, latent], 1));
     const joint = tf.mean(tf.softplus(tf.neg(logit(z))));
@@ -54,6 +55,7 @@ export function meg(config: MegConfig = {}): Objective<GameState<'energy' | 'gen
   return {
     ...latentGame('meg', game, players),
     batchShape: [energySteps * batch, dim],
+    batches: energySteps,
     noise: { z: { kind: 'normal', shape: [energySteps + 1, batch, latentDim] } },
     step(state, { data }, noise) {
       const latents = tf.unstack(noise['z'], 0);

@@ -36,6 +36,8 @@ export interface Objective<State = unknown> {
   readonly name: string;
   /** Shape of `batch.data`. */
   readonly batchShape: readonly number[];
+  /** How many batches `batch.data` holds one behind the other, each for a turn. Default 1. */
+  readonly batches?: number;
   /** What `step` needs; the trainer draws it with stream `${name}/${key}` at each iteration. */
   readonly noise: NoiseSpecs;
   /** The state before the first iteration; equal seeds give equal states. */

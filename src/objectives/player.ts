@@ -1,4 +1,5 @@
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
+import { rankMean } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NetworkSpec } from '../models/network.ts';
 import { BATCH_NORM_MOMENTUM } from '../nn/batch-norm.ts';
@@ -48,7 +49,10 @@ export interface Player<N extends string> {
   averaged(state: PlayerState): Tensor;
   /** Running statistics of one network, for evaluation with them. */
   running(state: PlayerState, network: N): Params;
-  /** Adam, moving average and running statistics after one gradient. */
+  /**
+   * Adam, moving average and running statistics after one gradient; on several processes the mean
+   * of theirs.
+   */
   update(
     state: PlayerState,
     gradient: Tensor,
@@ -130,7 +134,7 @@ export function player<N extends string>(config: PlayerConfig<N>): Player<N> {
       return scoped(unpack(buffers, state.buffers), `${network}.`);
     },
     update(state, gradient, passes) {
-      const next = optimiser.step(state.adam, state.params, gradient);
+      const next = optimiser.step(state.adam, state.params, rankMean(gradient));
       const lists: Passes[] = names.map((n) => passes?.[n] ?? []);
       const counts = [
         ...names.flatMap((_, i) => specs[i].norms.map(() => lists[i].length)),

@@ -1,5 +1,6 @@
 import { sumPerSample } from '../diffusion/gaussian.ts';
 import { stopGradient, valueAndGrad } from '../jit/grad.ts';
+import { rankCount } from '../jit/ranks.ts';
 import { type Tensor, tf } from '../jit/tf.ts';
 import type { NetworkSpec } from '../models/network.ts';
 import type { NormMode } from '../nn/batch-norm.ts';
@@ -89,7 +90,10 @@ export function vera(config: VeraConfig = {}): Objective<GameState<Sides>> {
       const collect: Record<string, Tensor> = {};
       const clean = game.generate(params, z, { kind: 'batch', collect });
       const fake = stopGradient(tf.add(clean, tf.mul(output, sigma)));
-      const norm: NormMode = { kind: 'running', buffers: asBatchStatistics(collect, batch) };
+      const norm: NormMode = {
+        kind: 'running',
+        buffers: asBatchStatistics(collect, batch * rankCount()),
+      };
 
       const energy = turn(players.energy, state.energy, (networks) =>
         energyLoss(game.energy(networks.energy), data, fake, gamma / 2, fakeWeight),

@@ -1,8 +1,11 @@
-import { InterruptedError } from '../core/errors.ts';
+import { InterruptedError, ParallelError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import { isInterrupted, shield } from '../core/interrupt.ts';
 import type { Key } from '../core/random.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
+import { agreedError } from './parallel/ranks.ts';
+import { resumedTogether } from './parallel/resume.ts';
+import type { Parallel } from './parallel/team.ts';
 import type { MetricsRow, TrainingRun } from './run.ts';
 import { Session } from './session.ts';
 
@@ -44,6 +47,11 @@ export interface TrainOptions<State> {
   readonly checkpointSteps?: number;
   /** Default `'onnx'`. */
   readonly executor?: 'onnx' | 'eager';
+  /**
+   * The other processes of the job, each of which trains with the same options and takes a share of
+   * each batch. The numbers are those of one process, but for rounding. Rank 0 alone writes.
+   */
+  readonly parallel?: Parallel<State>;
   readonly onProgress?: (progress: Progress) => void;
   /** Stops after the current iteration, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -75,14 +83,16 @@ const YIELD_MS = 50;
  * @throws StoreError when the run's place cannot be written.
  */
 export async function train<State>(options: TrainOptions<State>): Promise<TrainResult> {
-  const session = new Session(options);
+  const { parallel } = options;
+  const session = new Session(parallel ? await resumedTogether(options, parallel) : options);
   const stopAsked = () => options.signal?.aborted === true || isInterrupted();
   try {
     session.report('compile');
     let lastYield = performance.now();
     while (session.step < options.steps) {
-      if (stopAsked()) stop(session, options.run !== undefined);
-      shield(() => session.iterate());
+      if (parallel ? session.stopAgreed : stopAsked()) stop(session, options.run !== undefined);
+      if (parallel) await together(session, stopAsked());
+      else shield(() => session.iterate());
       if (performance.now() - lastYield >= YIELD_MS) {
         session.report('train');
         await new Promise((resolve) => setImmediate(resolve));
@@ -100,5 +110,15 @@ export async function train<State>(options: TrainOptions<State>): Promise<TrainR
 function stop<State>(session: Session<State>, kept: boolean): never {
   shield(() => session.save());
   const state = kept ? ', the checkpoint is kept: the same run resumes there' : '';
-  throw new InterruptedError(`training stopped at iteration ${session.step}${state}`);
+  throw agreedError(new InterruptedError(`training stopped at iteration ${session.step}${state}`));
+}
+
+/** An iteration with the other ranks; when one of them is lost, what is there is kept. */
+async function together<State>(session: Session<State>, stopAsked: boolean): Promise<void> {
+  try {
+    await shield(() => session.iterateTogether(stopAsked));
+  } catch (error) {
+    if (error instanceof ParallelError) session.save();
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import { ConfigError, NumericError, unknownName } from '../core/errors.ts';
 import { type HostTensor, hostTensor, isHostTensor, sameShape } from '../core/host-tensor.ts';
+import type { Key } from '../core/random.ts';
 import { flatten, type Structure, unflatten } from '../core/tree.ts';
 import { jit } from '../jit/index.ts';
 import { isTensor } from '../jit/leaves.ts';
@@ -8,6 +9,8 @@ import type { Batch, HostState, Metrics, Noise } from '../objectives/objective.t
 import type { MetricWindow } from './checkpoint.ts';
 import type { Progress, TrainOptions, TrainResult } from './loop.ts';
 import { drawNoise } from './noise.ts';
+import { agreedError } from './parallel/ranks.ts';
+import { Team } from './parallel/team.ts';
 import type { MetricsRow } from './run.ts';
 import { Speedometer } from './speedometer.ts';
 import { checksum, firstNonFinite, leafNames, namedLeaves } from './state-leaves.ts';
@@ -21,12 +24,16 @@ type Step<State> = (
 /** The state of one call of `train` between its iterations. */
 export class Session<State> {
   step = 0;
+  /** Whether some rank of a training on several processes asked to end after the last iteration. */
+  stopAgreed = false;
   readonly #options: TrainOptions<State>;
   readonly #step: Step<State>;
   /** What runs on the iterations between those of `step`, where the objective has it. */
   readonly #between: { readonly every: number; readonly step: Step<State> } | undefined;
   readonly #structure: Structure;
   readonly #names: readonly string[];
+  /** The other processes, where the training has some. */
+  readonly #team: Team<State> | undefined;
   readonly #speed = new Speedometer();
   readonly #resumedFrom: number;
   #state: State | HostState;
@@ -67,6 +74,8 @@ export class Session<State> {
       // A jitted function takes host arrays wherever the function itself takes tensors.
       return jit(whole, { donate: [0], name, executor }) as unknown as Step<State>;
     };
+    this.#team =
+      options.parallel && new Team(objective, options.parallel, { ...options, data: this.#batch });
     this.#step = compiled(objective.step.bind(objective), `${objective.name}/step`);
     const { between } = objective;
     this.#between = between && {
@@ -77,7 +86,7 @@ export class Session<State> {
 
   /** One iteration: draws, the step, metrics, and a checkpoint when one is due. */
   iterate(): void {
-    const { objective, seed, logEvery = 100 } = this.#options;
+    const { objective, seed } = this.#options;
     const noise = drawNoise(objective.noise, { seed, stream: objective.name, step: this.step });
     this.#setScalars();
     const before = this.#leaves();
@@ -85,13 +94,32 @@ export class Session<State> {
     const run = regular ? this.#step : (this.#between?.step ?? this.#step);
     const { state, metrics } = run(
       this.#state as State,
-      { data: this.#batch() } as unknown as Batch,
+      { data: this.#batch({ seed, stream: 'data', step: this.step }) } as unknown as Batch,
       noise as unknown as Noise,
     );
     this.#state = state;
     // Compiled, the old state has been given up already; eagerly it has not.
     const kept = new Set(this.#leaves());
     for (const leaf of before) if (isTensor(leaf) && !kept.has(leaf)) leaf.dispose();
+    this.#after(metrics);
+  }
+
+  /**
+   * One iteration together with the other ranks.
+   * @param stop whether this process was asked to end; all learn of it.
+   * @throws ParallelError when another rank is lost; the state is then that before the iteration.
+   */
+  async iterateTogether(stop: boolean): Promise<void> {
+    if (!this.#team) throw new ConfigError('train: this process trains alone');
+    this.#setScalars();
+    const done = await this.#team.iterate(this.#state as State, this.step, stop);
+    this.#state = done.state;
+    this.stopAgreed = done.stop;
+    this.#after(done.metrics);
+  }
+
+  #after(metrics: Metrics): void {
+    const { logEvery = 100 } = this.#options;
     this.step++;
     this.#speed.tick(this.step);
     this.#collect(metrics);
@@ -102,7 +130,7 @@ export class Session<State> {
   /** Writes a checkpoint unless this very step is already kept. */
   save(): void {
     const { run } = this.#options;
-    if (!run || this.#lastSavedStep === this.step) return;
+    if (!run || this.#lastSavedStep === this.step || this.#follows()) return;
     this.#checkState();
     const window: MetricWindow = { count: this.#count, sums: this.#sums };
     run.save({ step: this.step, state: this.#host(), seconds: this.#seconds(), window });
@@ -141,16 +169,16 @@ export class Session<State> {
     for (const leaf of this.#leaves()) if (isTensor(leaf) && !leaf.isDisposed) leaf.dispose();
   }
 
-  #batch(): HostTensor {
-    const { data, objective, seed } = this.#options;
-    const batch = data({ seed, stream: 'data', step: this.step });
+  readonly #batch = (key: Key): HostTensor => {
+    const { data, objective } = this.#options;
+    const batch = data(key);
     if (!sameShape(batch.shape, objective.batchShape)) {
       throw new ConfigError(
         `train: the data have shape [${batch.shape}], ${objective.name} was built for [${objective.batchShape}]`,
       );
     }
     return batch;
-  }
+  };
 
   #setScalars(): void {
     const scalars = this.#options.scalars?.(this.step);
@@ -180,7 +208,7 @@ export class Session<State> {
     if (this.#count === 0) return;
     this.#checkState();
     this.#lastRow = { step: this.step, ...this.#means() };
-    this.#options.run?.log(this.#lastRow);
+    if (!this.#follows()) this.#options.run?.log(this.#lastRow);
     this.#sums = {};
     this.#count = 0;
   }
@@ -207,8 +235,11 @@ export class Session<State> {
       this.#lastSavedStep > 0
         ? `the checkpoint of iteration ${this.#lastSavedStep} is kept`
         : 'no checkpoint was taken before';
-    throw new NumericError(
-      `${this.#options.objective.name}: ${what} after iteration ${this.step}; ${kept}. A smaller learning rate is the usual remedy`,
+    // All ranks hold the same metrics and the same state.
+    throw agreedError(
+      new NumericError(
+        `${this.#options.objective.name}: ${what} after iteration ${this.step}; ${kept}. A smaller learning rate is the usual remedy`,
+      ),
     );
   }
 
@@ -235,6 +266,11 @@ export class Session<State> {
     const { leaves } = flatten(this.#view(), isHostTensor);
     const copies = leaves.map((leaf) => ({ ...leaf, data: leaf.data.slice() }));
     return unflatten(this.#structure, copies) as HostState;
+  }
+
+  /** Rank 0 alone writes. */
+  #follows(): boolean {
+    return this.#team !== undefined && this.#team.ranks.rank > 0;
   }
 
   #seconds(): number {

@@ -31,6 +31,7 @@ const MALFORMED: { [K in Op]?: readonly (readonly [string, readonly Typed[], OpA
     ['arity', [[[2]]], {}],
   ],
   lt: [['types', [[[2]], [[2], 'int32']], {}]],
+  rankMean: [['int32', [[[2], 'int32']], {}]],
   and: [['float', [[[2]], [[2]]], {}]],
   sum: [
     ['axis', [[[2]]], { axes: [1], keepDims: false }],

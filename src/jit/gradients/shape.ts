@@ -1,5 +1,7 @@
+import { rankMean } from '../ranks.ts';
 import { type Tensor, tf } from '../tf.ts';
 import { AFTER } from '../trace/after.ts';
+import { RANK_MEAN } from '../trace/rank-mean.ts';
 import { type GradientRules, throughComposition } from './define.ts';
 
 type Dims = readonly number[];
@@ -60,6 +62,10 @@ export const SHAPE_GRADIENTS: GradientRules = {
   [AFTER]: {
     inputs: ['y'],
     gradient: ([dy], [y]) => ({ x: () => dy.clone(), y: () => tf.zerosLike(y) }),
+  },
+  // Over the sum of the ranks' losses, the operand of each rank reaches all results alike.
+  [RANK_MEAN]: {
+    gradient: ([dy]) => ({ x: () => rankMean(dy.clone()) }),
   },
   StridedSlice: {
     inputs: ['x'],

@@ -87,6 +87,8 @@ export type OpAttrs = Record<
     select: None;
     /** (x, y): x, but not before y has been computed. What depends on it is not merged with what depends on x. */
     after: None;
+    /** The mean of x over the ranks of a training on several processes; x itself on one. */
+    rankMean: None;
     cast: { readonly dtype: DType };
     /** [..., m, k] × [..., k, n], leading axes broadcast. */
     matmul: { readonly transA: boolean; readonly transB: boolean };

@@ -338,6 +338,14 @@ export const SPEC: { readonly [K in Op]: Spec<K> } = {
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     flops: () => 0,
   },
+  rankMean: {
+    arity: 1,
+    infer: ([x]) => {
+      needFloat(x);
+      return { shape: x.shape, dtype: 'float32' };
+    },
+    flops: () => 0,
+  },
   softmax: {
     arity: 1,
     infer: ([x]) => {

@@ -75,6 +75,7 @@ export const STRUCTURE_LOWERING: LoweringRules<
   | 'topkValues'
   | 'topkIndices'
   | 'after'
+  | 'rankMean'
 > = {
   input: (_, node) => `in${node.attrs.index}`,
   const: (e, node) => e.literal(node.dtype, node.shape, node.attrs.data),
@@ -171,6 +172,8 @@ export const STRUCTURE_LOWERING: LoweringRules<
       node.shape.includes(0) ? { allowzero: 1 } : {},
     );
   },
+  // Where a graph is cut at these (ir/cut.ts), none is left to be lowered.
+  rankMean: (e, node) => e.operand(node, 0),
   topkValues: (e, node) => topk(e, node)[0],
   topkIndices: (e, node) => e.op('Cast', [topk(e, node)[1]], { to: 6 }),
 };

@@ -3,6 +3,7 @@ import type { DType, HostData } from '../../core/host-tensor.ts';
 import { tf } from '../tf.ts';
 import { AFTER } from './after.ts';
 import { activeOp, activeRandomOp, traceError } from './caller.ts';
+import { RANK_MEAN } from './rank-mean.ts';
 import type { Tracer } from './tracer.ts';
 
 export const TRACE_BACKEND = 'gibbs-trace';
@@ -125,7 +126,7 @@ export function installTraceBackend(tracer: () => Tracer | null): void {
   tf.registerBackend(TRACE_BACKEND, () => new TraceBackend(tracer), 0);
   refuseAssignments(tracer);
   const names = Object.entries(tf).flatMap(([key, value]) => (key === value ? [key] : []));
-  for (const kernelName of [...names, '_FusedMatMul', AFTER]) {
+  for (const kernelName of [...names, '_FusedMatMul', AFTER, RANK_MEAN]) {
     if (tf.getKernel(kernelName, TRACE_BACKEND) !== undefined) continue;
     tf.registerKernel({
       kernelName,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { checkpointed, type Tensor, tf } from '../../../src/jit/index.ts';
+import { asOneRank, rankMean } from '../../../src/jit/ranks.ts';
 import { bools, dim, type Entry, entry, floats, ints, shape } from '../sample.ts';
 
 /*
@@ -48,6 +49,10 @@ const OTHERS: Entry[] = [
   entry('checkpointed', { n: dim, m: dim }, ({ n, m, seed }) => ({
     args: [floats([n, m], 'real', seed), floats([n, m], 'real', seed + 1)],
     f: checkpointed((x: Tensor, y: Tensor) => tf.tanh(tf.mul(x, y))),
+  })),
+  entry('rankMean of one rank', { n: dim }, ({ n, seed }) => ({
+    args: [floats([n], 'real', seed)],
+    f: (x: Tensor) => asOneRank({ rank: 0, size: 1 }, () => tf.square(rankMean(x))),
   })),
   entry('linalg.bandPart', { n: dim, m: dim, low: fc.nat(2), up: fc.nat(2) }, (drawn) => {
     const { n, m, low, up, seed } = drawn;

@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../../ir/builder.ts';
 import { tf } from '../../tf.ts';
 import { AFTER } from '../after.ts';
 import { traceError } from '../caller.ts';
+import { RANK_MEAN } from '../rank-mean.ts';
 import type { TraceRule } from '../rules.ts';
 
 type Dims = readonly number[];
@@ -117,6 +118,7 @@ function spaceToBlock(b: GraphBuilder, x: number, block: Dims, pads: readonly Di
 export const SHAPE_RULES: Record<string, TraceRule> = {
   Identity: (_, { x }) => x,
   [AFTER]: (b, { x, y }) => b.add('after', [x, y], {}),
+  [RANK_MEAN]: (b, { x }) => b.add('rankMean', [x], {}),
   Reshape: (b, { x }, { shape }) =>
     reshape(b, x, tf.util.inferFromImplicitShape(shape, tf.util.sizeFromShape([...b.shape(x)]))),
   ExpandDims: (b, { input }, { dim }) => {

@@ -1,0 +1,2 @@
+/** The kernel of `rankMean`; TensorFlow.js has none like it. */
+export const RANK_MEAN = 'GibbsRankMean';

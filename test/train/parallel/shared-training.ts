@@ -1,0 +1,59 @@
+import type { HostTensor } from '../../../src/core/host-tensor.ts';
+import type { Key } from '../../../src/core/random.ts';
+import { toyBatch } from '../../../src/datasets/toy.ts';
+import { toyConfig, toyObjective } from '../../../src/experiments/toy-config.ts';
+import type { ToyMethod } from '../../../src/experiments/toy-methods.ts';
+import { type TrainResult, train } from '../../../src/train/loop.ts';
+import type { MetricsRow } from '../../../src/train/run.ts';
+import { virtualRanks } from './virtual-ranks.ts';
+
+const BATCH = 24;
+
+const objectiveOf = (method: ToyMethod, batch: number) =>
+  toyObjective(toyConfig({ method, preset: 'smoke', overrides: { batch } }));
+
+export interface Training {
+  readonly results: readonly TrainResult[];
+  /** One per iteration. */
+  readonly rows: readonly MetricsRow[];
+}
+
+/** A short training of a toy method by one process alone, or by `ranks` together. */
+export async function toyTraining(
+  method: ToyMethod,
+  ranks: number | 'alone',
+  steps: number,
+): Promise<Training> {
+  const objective = objectiveOf(method, BATCH);
+  const rows: MetricsRow[] = [];
+  const options = {
+    objective,
+    data: (key: Key): HostTensor => toyBatch('25gaussians', key, objective.batchShape[0]),
+    ...{ steps, seed: 3, logEvery: 1 },
+    run: {
+      restore: () => undefined,
+      save: () => {},
+      log: (row: MetricsRow) => {
+        rows.push(row);
+      },
+    },
+  };
+  if (ranks === 'alone') return { results: [await train(options)], rows };
+  const withBatch = (batch: number) => objectiveOf(method, batch);
+  const results = await Promise.all(
+    virtualRanks(ranks).map((rank) =>
+      train({ ...options, parallel: { ranks: rank, batch: BATCH, withBatch } }),
+    ),
+  );
+  return { results, rows };
+}
+
+/** The largest difference of two series, relative to their values (or to 0.01 near zero). */
+export function apart(a: readonly MetricsRow[], b: readonly MetricsRow[]): number {
+  if (a.length !== b.length || a.length === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(
+    ...a.flatMap((row, i) =>
+      Object.entries(row).map(([k, v]) => Math.abs(v - b[i][k]) / (0.01 + Math.abs(v))),
+    ),
+  );
+}
