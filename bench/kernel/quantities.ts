@@ -27,6 +27,8 @@ export type Reading = number | string;
 
 /** How a user meets the kernel: after the start, type checkers and caches get a moment. */
 const SETTLE_MS = 3000;
+/** Kernels that keep compiled code write it in this time. */
+const AFTER_IMPORT_MS = 1000;
 const WARM_SUMS = 50;
 const LINES = 100_000;
 const STOPS = 5;
@@ -84,6 +86,7 @@ export async function measureKernel(
       expectText(answer, '41');
       return answer.ms;
     });
+    await sleep(AFTER_IMPORT_MS);
     await take('lines', () => lines(kernel));
     await take('stopAwait', () => stops(kernel, 'await new Promise(() => {});'));
     await take('stop', () => stops(kernel, 'while (true);'));

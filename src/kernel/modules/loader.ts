@@ -26,6 +26,8 @@ export interface LoaderOptions {
   readonly virtual: Readonly<Record<string, Namespace>>;
   /** Told how to map positions in a file that was lowered. */
   onSource(url: string, mappings: Mappings): void;
+  /** Told when Node has loaded something. */
+  onPackage(): void;
   readonly typescriptCompiler: (code: string, fileName: string) => Lowered;
 }
 
@@ -165,6 +167,7 @@ export class ModuleLoader {
     const namespace = (await import(specifier)) as Namespace;
     const module = this.#fresh(specifier, namespace);
     this.#foreign.set(specifier, module);
+    this.#options.onPackage();
     return module;
   }
 

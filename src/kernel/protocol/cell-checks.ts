@@ -4,12 +4,15 @@ import { diagnosticsText, type TypesMode, typesMode } from './language.ts';
 
 /** Longest wait for the language service to be started by a cell that must be checked, ms. */
 const LANGUAGE_START = 10_000;
-/** A finished cell is checked when no other has come for this time, ms: its types can wait. */
+/** Cells are checked when none has run for this time, ms: one that runs needs the processor more. */
 const QUIET = 10;
-/** Longest that the check of a finished cell waits while others come, ms. */
-const LONGEST_HOLD = 1000;
+/** Longest that a check waits for that, ms. */
+const LONGEST_HOLD = 500;
+/** Longest that the end of a cell waits for what its check, already under way, has to say, ms. */
+const PATIENCE = 250;
 
-interface RanCell {
+/** A cell that runs or ran. */
+export interface RanCell {
   readonly code: string;
   readonly count: number;
   /** Called with what is wrong with the cell; without it, the cell is not checked. */
@@ -27,10 +30,12 @@ export class CellChecks {
   });
   /** Cells that ran before the language service was there. */
   readonly #untold: [cellId: string, code: string, count: number][] = [];
-  /** Cells that have ended and that the language service is not told of yet. */
+  /** Cells that run or ran and that the language service is not told of yet. */
   #held: RanCell[] = [];
-  #heldSince = 0;
   #quiet: NodeJS.Timeout | undefined;
+  #latest: NodeJS.Timeout | undefined;
+  /** The check of the cell that the language service was told of last. */
+  #said: { readonly cell: RanCell; readonly done: Promise<void> } | undefined;
 
   set language(service: LanguageService) {
     this.#language = service;
@@ -53,31 +58,34 @@ export class CellChecks {
     return { ename: 'TypeCheckError', evalue: errors[0].message, traceback: text.split('\n') };
   }
 
-  /** Tells of a cell that runs. */
+  /** A cell begins to run: it is checked when it has ended, or while it runs if that takes long. */
   runs(cell: RanCell): void {
-    this.settle();
-    this.#tell(cell);
-  }
-
-  /** Tells of a cell that has ended, once the cells that follow at its heels have ended too. */
-  ended(cell: RanCell): void {
-    const now = performance.now();
-    if (this.#held.length === 0) this.#heldSince = now;
-    else if (now - this.#heldSince > LONGEST_HOLD) this.settle();
+    clearTimeout(this.#quiet);
     this.#held.push(cell);
-    if (this.#quiet === undefined) this.#quiet = setTimeout(() => this.settle(), QUIET);
-    else this.#quiet.refresh();
+    this.#latest ??= setTimeout(() => this.settle(), LONGEST_HOLD);
   }
 
-  /** Tells of every cell that has ended: what is asked next may mention its names. */
+  /**
+   * The cell that ran has ended. Its end may wait for the promise, if there is one: front ends that
+   * run a whole notebook drop what is said of a cell after its end.
+   */
+  ended(cell: RanCell): Promise<unknown> | undefined {
+    if (this.#held.length > 0) this.#quiet = setTimeout(() => this.settle(), QUIET);
+    if (this.#said?.cell !== cell) return undefined;
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE).unref());
+    return Promise.race([this.#said.done, late]);
+  }
+
+  /** Tells of every cell so far: what is asked next may mention its names. */
   settle(): void {
-    if (this.#held.length === 0) return;
-    const held = this.#held;
-    this.#held = [];
-    for (const cell of held) this.#tell(cell);
+    clearTimeout(this.#quiet);
+    clearTimeout(this.#latest);
+    this.#latest = undefined;
+    for (const cell of this.#held.splice(0)) this.#tell(cell);
   }
 
-  #tell({ code, count, warn }: RanCell): void {
+  #tell(cell: RanCell): void {
+    const { code, count, warn } = cell;
     if (code.trim() === '') return;
     const id = `cell-${count}`;
     const service = this.#language;
@@ -86,9 +94,11 @@ export class CellChecks {
       return;
     }
     const checked = service.update(id, code, count, { check: warn !== undefined });
-    void checked.then((found) => {
+    const done = checked.then((found) => {
       if (found.length > 0) warn?.(diagnosticsText(`Cell [${count}]`, found));
+      if (this.#said?.cell === cell) this.#said = undefined;
     });
+    this.#said = { cell, done };
   }
 
   /** The values of all cells are gone. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ErrorContent, FromUser } from '../user/wire.ts';
 import { CellChecks } from './cell-checks.ts';
+import { type CellRequest, isEmpty, readCellRequest } from './cell-request.ts';
 import type { History } from './history.ts';
 import type { KernelIo } from './kernel-io.ts';
 import { LivingVariables } from './living-variables.ts';
@@ -14,29 +15,29 @@ interface Queued {
   readonly channel: Channel;
 }
 
+/** How a cell ended. */
 interface Outcome {
   readonly error?: ErrorContent;
   readonly expressions: Content;
+  /** Its result as plain text, for the history. */
+  readonly result?: string;
 }
 
-/** A cell to run, read from its message. */
-interface Request {
-  readonly cell: number;
-  readonly code: string;
+/** A cell under its number. */
+interface Cell {
+  readonly number: number;
+  /** The `n` of `In[n]`. */
   readonly count: number;
-  readonly content: Content;
-  readonly silent: boolean;
+  readonly request: CellRequest;
   /** Publishes that the cell runs; once. */
   readonly announce: () => void;
-  /** Has its types checked while it runs; once. */
-  readonly tell: () => void;
 }
 
+/** The cell that runs. */
 interface Current {
-  readonly cell: number;
-  readonly announce: () => void;
-  readonly onResult: (text: string) => void;
-  readonly resolve: (outcome: Outcome) => void;
+  readonly cell: Cell;
+  result?: string;
+  readonly end: (outcome: Outcome) => void;
 }
 
 /**
@@ -44,7 +45,6 @@ interface Current {
  * said at once, which wakes every thread on the way to the front end once.
  */
 const ANNOUNCE = 2;
-const OK: Outcome = { expressions: {} };
 
 /** Runs cells one after the other and publishes what they produce. */
 export class Executor {
@@ -87,7 +87,7 @@ export class Executor {
 
   interrupt(): void {
     this.#interrupted = true;
-    const cell = this.#current?.cell;
+    const cell = this.#current?.cell.number;
     if (cell !== undefined) this.#user().send({ t: 'interrupt', cell });
   }
 
@@ -99,7 +99,7 @@ export class Executor {
 
   /** What comes next must come after the text so far. */
   flushText(): void {
-    this.#current?.announce();
+    this.#current?.cell.announce();
     this.#outputs.flush();
   }
 
@@ -136,97 +136,90 @@ export class Executor {
 
   /** Runs one request; returns those that its failure aborts. */
   async #execute({ message, channel }: Queued): Promise<Queued[]> {
-    const { content } = message;
-    const code = typeof content['code'] === 'string' ? content['code'] : '';
-    const silent = content['silent'] === true;
-    const stored = !silent && content['store_history'] !== false;
-    const cell = ++this.#cells;
-    this.#outputs.open(cell, message);
-    const count = stored ? ++this.#count : this.#count + (silent ? 0 : 1);
+    const cell = this.#open(message);
+    const { count, request } = cell;
     this.#interrupted = false;
-    const announce = once(() => {
-      this.#io.publish('status', { execution_state: 'busy' }, message);
-      if (!silent) this.#io.publish('execute_input', { code, execution_count: count }, message);
-    });
-    const warn = (text: string) => this.#outputs.notice(text, cell);
-    const ran = { code, count, ...(this.checks.mode(code) === 'warn' && { warn }) };
-    let told = silent;
-    const tell = () => {
-      if (!told) this.checks.runs(ran);
-      told = true;
-    };
-    const request = { cell, code, count, content, silent, announce, tell };
-    const { outcome, result, begun } = await this.#run(request);
-    announce();
+    const { error, expressions, result } = await this.#run(cell);
+    cell.announce();
     this.#outputs.flush();
-    const { error } = outcome;
-    if (error !== undefined && !silent) this.#io.publish('error', { ...error }, message);
+    if (error !== undefined && !request.silent) this.#io.publish('error', { ...error }, message);
+    const aborted = error !== undefined && request.stopsOnError ? await this.#aborted() : [];
     const reply: Content =
       error === undefined
-        ? {
-            status: 'ok',
-            execution_count: count,
-            user_expressions: outcome.expressions,
-            payload: [],
-          }
+        ? { status: 'ok', execution_count: count, user_expressions: expressions, payload: [] }
         : { status: 'error', execution_count: count, ...error };
-    const stops = error !== undefined && content['stop_on_error'] !== false;
-    const aborted = stops ? await this.#aborted() : [];
     this.#io.reply(channel, 'execute_reply', message, reply);
     this.#io.publish('status', { execution_state: 'idle' }, message);
-    if (begun && !told) this.checks.ended(ran);
-    if (stored && code.trim() !== '') this.#history.add(count, code, result);
+    if (request.isStored && request.code.trim() !== '') {
+      this.#history.add(count, request.code, result);
+    }
     return aborted;
   }
 
-  async #run(request: Request): Promise<{ outcome: Outcome; result?: string; begun?: true }> {
-    const { cell, code, count, content, silent, announce, tell } = request;
-    const expressions = userExpressions(content);
-    const isEmpty = code.trim() === '' && Object.keys(expressions).length === 0;
-    if (!silent && this.checks.mode(code) === 'block') {
+  /** Gives the request a number. */
+  #open(message: Message): Cell {
+    const request = readCellRequest(message);
+    const number = ++this.#cells;
+    this.#outputs.open(number, message);
+    if (request.isStored) this.#count++;
+    const count = request.isStored || request.silent ? this.#count : this.#count + 1;
+    let isAnnounced = false;
+    const announce = () => {
+      if (isAnnounced) return;
+      isAnnounced = true;
+      this.#io.publish('status', { execution_state: 'busy' }, message);
+      if (request.silent) return;
+      const content = { code: request.code, execution_count: count };
+      this.#io.publish('execute_input', content, message);
+    };
+    return { number, count, request, announce };
+  }
+
+  async #run(cell: Cell): Promise<Outcome> {
+    const { number, count, request, announce } = cell;
+    const { code, silent } = request;
+    const types = silent ? 'off' : this.checks.mode(code);
+    if (types === 'block') {
       announce();
       const error = await this.checks.blocking(code, count);
-      if (error !== undefined) return { outcome: { error, expressions: {} } };
+      if (error !== undefined) return { error, expressions: {} };
     }
-    if (isEmpty) return { outcome: OK };
+    if (isEmpty(request)) return { expressions: {} };
     // The process may be replaced by a fresh one meanwhile.
     while (!this.#user().started) {
       announce();
       await this.#user().ready;
     }
-    let result: string | undefined;
-    const outcome = await new Promise<Outcome>((resolve) => {
-      const timer = setTimeout(() => {
-        announce();
-        tell();
-      }, ANNOUNCE);
-      this.#current = {
-        cell,
-        announce,
-        onResult: (text) => (result = text),
-        resolve: (ended) => {
-          clearTimeout(timer);
-          resolve(ended);
-        },
+    const warn = (text: string) => this.#outputs.notice(text, number);
+    const ran = { code, count, ...(types === 'warn' && { warn }) };
+    if (!silent) this.checks.runs(ran);
+    const outcome = await this.#ended(cell);
+    const said = silent ? undefined : this.checks.ended(ran);
+    if (said !== undefined) await said;
+    return outcome;
+  }
+
+  /** Has the user process run the cell. */
+  #ended(cell: Cell): Promise<Outcome> {
+    const { code, silent, allowStdin, expressions } = cell.request;
+    const { number, count } = cell;
+    return new Promise((resolve) => {
+      const timer = setTimeout(cell.announce, ANNOUNCE);
+      const end = (outcome: Outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
       };
-      this.#user().send({
-        t: 'execute',
-        cell,
-        code,
-        count,
-        silent,
-        allowStdin: content['allow_stdin'] === true,
-        userExpressions: expressions,
-      });
+      this.#current = { cell, end };
+      const what = { cell: number, code, count, silent, allowStdin, userExpressions: expressions };
+      this.#user().send({ t: 'execute', ...what });
       // Stop pressed before the cell had begun.
-      if (this.#interrupted) this.#user().send({ t: 'interrupt', cell });
+      if (this.#interrupted) this.#user().send({ t: 'interrupt', cell: number });
     });
-    return { outcome, begun: true, ...(result !== undefined && { result }) };
   }
 
   /** What a cell produced. */
   frame(frame: OutputFrame | Extract<FromUser, { t: 'input' | 'done' }>): void {
-    this.#current?.announce();
+    this.#current?.cell.announce();
     switch (frame.t) {
       case 'input': {
         this.#outputs.flush();
@@ -241,8 +234,8 @@ export class Executor {
         return;
       case 'result': {
         const text = frame.data['text/plain'];
-        if (this.#current?.cell === frame.c && typeof text === 'string') {
-          this.#current.onResult(text);
+        if (this.#current?.cell.number === frame.c && typeof text === 'string') {
+          this.#current.result = text;
         }
       }
     }
@@ -253,16 +246,17 @@ export class Executor {
     this.#user().flushRaw();
     this.#variables.add(frame.names);
     const current = this.#current;
-    if (current?.cell !== frame.c) return;
+    if (current?.cell.number !== frame.c) return;
     this.#current = undefined;
     // Front ends drop their questions when the cell ends.
     this.#asked = [];
-    current.resolve({ error: frame.error, expressions: frame.expressions });
+    const { error, expressions } = frame;
+    current.end({ error, expressions, result: current.result });
   }
 
   /** Output of native code and child processes: of the cell that runs, or ran last. */
   raw(stream: 1 | 2, text: string): void {
-    this.#current?.announce();
+    this.#current?.cell.announce();
     this.#outputs.raw(stream, text, this.busy);
   }
 
@@ -282,25 +276,7 @@ export class Executor {
     }
     this.#current = undefined;
     const ename = 'KernelProcessDied';
-    current.resolve({
-      error: { ename, evalue, traceback: [`\u001b[31m${ename}\u001b[39m: ${evalue}`] },
-      expressions: {},
-    });
+    const traceback = [`\u001b[31m${ename}\u001b[39m: ${evalue}`];
+    current.end({ error: { ename, evalue, traceback }, expressions: {} });
   }
-}
-
-/** `action`, the first time only. */
-function once(action: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (isDone) return;
-    isDone = true;
-    action();
-  };
-}
-
-function userExpressions(content: Content): Record<string, string> {
-  const expressions = content['user_expressions'];
-  if (typeof expressions !== 'object' || expressions === null) return {};
-  return Object.fromEntries(Object.entries(expressions).map(([k, v]) => [k, String(v)]));
 }

@@ -3,6 +3,7 @@ import { installInterrupt } from '../../core/interrupt.ts';
 import { installNotebookProgress } from '../../core/notebook-progress.ts';
 import { createDisplay } from '../display/display.ts';
 import { createTslab } from '../display/tslab.ts';
+import { CodeCache } from '../modules/code-cache.ts';
 import { ModuleLoader } from '../modules/loader.ts';
 import { Channel } from './channel.ts';
 import { CommManager } from './comms.ts';
@@ -55,9 +56,12 @@ const display = createDisplay(
   comms,
 );
 
+const codeCache = new CodeCache(() => session.busy);
+codeCache.install();
 const loader = new ModuleLoader({
   virtual: { tslab: createTslab(display) },
   onSource: (url, mappings) => traces.addFile(url, mappings),
+  onPackage: () => codeCache.saveSoon(),
   typescriptCompiler: lowerWithTypeScript,
 });
 const session = new Session({ words, channel, traces, loader });
