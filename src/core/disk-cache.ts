@@ -80,7 +80,8 @@ export class DiskCache {
   }
 
   #prune(folder: string): void {
-    const entries = readdirSync(folder).map((name) => join(folder, name));
+    const names = readdirSync(folder).filter((name) => name.endsWith(this.#extension));
+    const entries = names.map((name) => join(folder, name));
     if (entries.length <= this.#maxEntries) return;
     const byAge = entries
       .map((path) => ({ path, used: statSync(path).mtimeMs }))

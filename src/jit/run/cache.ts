@@ -8,6 +8,11 @@ import { DiskCache } from '../../core/disk-cache.ts';
 /** Lowered graphs on disk, so that a second process skips passes and lowering. */
 const cache = new DiskCache('jit', '.onnx', 300);
 
+/** The folder of the cache; `null` when it is turned off. */
+export function cacheFolder(): string | null {
+  return cache.folder;
+}
+
 let engineDigest: string | undefined;
 
 /** Changes whenever the engine's own code does, so that an entry never outlives its compiler. */
