@@ -283,6 +283,13 @@ export { entropyFigure } from './figures/derivation-entropy.ts';
 export { penaltyFigure } from './figures/derivation-penalty.ts';
 export { recoveryFigure, recoveryFitFigure } from './figures/derivation-recovery.ts';
 export { weightFigure } from './figures/derivation-weight.ts';
+export {
+  type DrlPicture,
+  drlDistancesFigure,
+  drlLevelsFigure,
+  drlSamplesFigure,
+  drlTrajectoryFigure,
+} from './figures/drl.ts';
 export { edDensityFigure, edErrorFigure, edGridFigure } from './figures/ed-density.ts';
 export { edMyopiaFigure } from './figures/ed-myopia.ts';
 export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';

@@ -61,7 +61,7 @@ export function cifar10SamplesFigure(result: Cifar10Picture): Spec {
 }
 
 /** Bytes as pictures in [0, 1]; with `row`, those of one evaluation. */
-function squares({ data, shape }: Values, row?: number): Pictures {
+export function squares({ data, shape }: Values, row?: number): Pictures {
   const of = row === undefined ? shape : shape.slice(1);
   const size = of.reduce((a, b) => a * b, 1);
   const from = (row ?? 0) * size;

@@ -1,0 +1,194 @@
+import { squares } from './cifar10.ts';
+import type { Spec } from './density-panels.ts';
+import { above, type Curve, derivationPanels, HUES } from './derivation-panels.ts';
+import { fullSquare } from './mosaic.ts';
+import { picturePanels } from './picture-panels.ts';
+
+interface Values {
+  readonly data: ArrayLike<number>;
+  readonly shape: readonly number[];
+}
+
+interface Moments {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** What the figures need of a training of diffusion recovery likelihood on images. */
+export interface DrlPicture {
+  readonly preset: string;
+  readonly config: {
+    readonly batch: number;
+    readonly chain: { readonly steps: number };
+    readonly diffusion: { readonly levels: number };
+  };
+  readonly numbers: {
+    readonly series: readonly {
+      readonly step: number;
+      readonly samples: number;
+      readonly thumbnailDistance: number;
+    }[];
+    readonly floor: number;
+    readonly curve: readonly Readonly<Record<string, number>>[];
+    readonly distances?: {
+      readonly title: string;
+      readonly reference: number;
+      readonly floor: number;
+      readonly series: readonly { readonly step: number; readonly distance: number }[];
+    };
+    readonly levels: readonly {
+      readonly level: number;
+      readonly noise: number;
+      readonly data: Moments;
+      readonly start: Moments;
+      readonly recovered: Moments;
+      readonly generated: Moments;
+    }[];
+  };
+  /** Bytes [evaluations, n, 3, 32, 32], [T + 1, n, 3, 32, 32] and [n, 3, 32, 32]. */
+  readonly pictures: Values;
+  readonly trajectory: Values;
+  readonly real: Values;
+}
+
+/** Pictures along the side of a panel. */
+const ACROSS = 4;
+/** Evaluations that are shown. */
+const SHOWN = 3;
+
+/** Samples of the same noise at some evaluations, the last among them, beside training images. */
+export function drlSamplesFigure(result: DrlPicture): Spec {
+  const { series } = result.numbers;
+  const { chain, diffusion } = result.config;
+  const last = series.length - 1;
+  const at = [
+    ...new Set(Array.from({ length: SHOWN }, (_, i) => Math.round((last * (i + 1)) / SHOWN))),
+  ];
+  const panels = at.map((i) => ({
+    pictures: squares(result.pictures, i),
+    header: `${series[i].step} iterations`,
+  }));
+  return picturePanels({
+    title: 'Diffusion recovery likelihood on CIFAR-10: samples on the way',
+    caption: `Preset ${result.preset}, ${diffusion.levels} levels of ${chain.steps} Langevin steps; the same noise at each point, parameters averaged.`,
+    columns: panels.length + 1,
+    panels: [...panels, { pictures: squares(result.real), header: 'Training images' }],
+    across: fullSquare(ACROSS, ...panels.map(({ pictures }) => pictures)),
+    side: 160,
+  });
+}
+
+/** Side of a picture of the trajectory, in pixels, and how many are shown next to each other. */
+const PICTURE = 64;
+const ON_THE_WAY = 6;
+
+/** Some samples on their way from noise to an image: a row for each level, x_T above x_0. */
+export function drlTrajectoryFigure({ trajectory, preset, config }: DrlPicture): Spec {
+  const [rows, count] = trajectory.shape;
+  const columns = Math.min(ON_THE_WAY, count);
+  const top = rows - 1;
+  const panels = Array.from({ length: rows }, (_, row) => {
+    const { data, shape } = squares(trajectory, row);
+    const size = data.length / count;
+    return Array.from({ length: columns }, (_, i) => ({
+      pictures: {
+        data: Float32Array.from({ length: size }, (_, k) => data[i * size + k]),
+        shape: [1, ...shape.slice(1)],
+      },
+      ...(i === 0 && { rowTitle: `t = ${top - row}` }),
+    }));
+  });
+  return picturePanels({
+    title: 'From noise to images, level by level',
+    caption: `Preset ${preset}. The first row is x_${top} ~ N(0, I); each further row has come from the one above by ${config.chain.steps} Langevin steps on the energy of its level. Values beyond [−1, 1] are cut.`,
+    columns,
+    panels: panels.flat(),
+    across: 1,
+    side: PICTURE,
+  });
+}
+
+/** f along the levels, beside that of data, and the training loss. */
+export function drlLevelsFigure({ numbers, preset }: DrlPicture): Spec {
+  const { levels, curve } = numbers;
+  const x = levels.map(({ level }) => level);
+  const kinds = [
+    { text: 'start of the chain', key: 'start', colour: HUES.quiet },
+    { text: 'end of the chain', key: 'recovered', colour: HUES.warm },
+    { text: 'samples from noise', key: 'generated', colour: HUES.model },
+  ] as const;
+  const curves = kinds.map(({ key, text, colour }) => ({
+    ...{ text, colour, x, dots: true },
+    y: levels.map((row) => (row[key].mean - row.data.mean) / row.data.deviation),
+  }));
+  const heights = curves.flatMap(({ y }) => y);
+  const [low, high] = [Math.min(...heights, 0), Math.max(...heights, 0)];
+  const room = 0.08 * (high - low);
+  const steps = curve.map(({ step }) => step);
+  const losses = curve.map((row) => row['energyLoss']);
+  const moved = curve.map((row) => row['displacement']);
+  const axis = { title: 'iterations', domain: [0, steps[steps.length - 1]] as const };
+  return derivationPanels({
+    title: 'Energies along the levels, and the loss',
+    caption:
+      `Preset ${preset}. Left: f(y_t, t) less its mean on test images at this level, in standard deviations of it; 0 is where the chains should end. ` +
+      'Middle: mean of w_t [f(end of the chain) − f(data)] over a batch. Right: mean distance of the end of a chain from its start.',
+    panels: [
+      {
+        title: 'f less that of data, in deviations',
+        x: { title: 'level t', domain: [0, x[x.length - 1]], ticks: x },
+        y: { domain: [low - room, high + 4 * room] },
+        curves,
+        levels: [0],
+        key: { corner: 'top-left', entries: curves },
+      },
+      {
+        title: 'loss',
+        x: axis,
+        y: { domain: [Math.min(...losses, 0), Math.max(...losses, 0)] },
+        curves: [{ x: steps, y: losses, colour: HUES.model, width: 1 }],
+        levels: [0],
+      },
+      {
+        title: 'way of a chain',
+        x: axis,
+        y: { domain: [0, above(moved)] },
+        curves: [{ x: steps, y: moved, colour: HUES.violet, width: 1 }],
+      },
+    ],
+  });
+}
+
+/** Distances of the samples to test images by iterations. */
+export function drlDistancesFigure({ numbers, preset, config }: DrlPicture): Spec {
+  const { series, floor, distances } = numbers;
+  const steps = series.map(({ step }) => step);
+  const x = { title: 'iterations', domain: [0, steps[steps.length - 1]] as const };
+  const line = (y: readonly number[]): Curve => ({ x: steps, y, colour: HUES.model, dots: true });
+  const thumbnails = series.map((row) => row.thumbnailDistance);
+  const found = distances?.series.map(({ distance }) => distance) ?? [];
+  return derivationPanels({
+    title: 'Distance to the data on the way',
+    caption: `Preset ${preset}: batch ${config.batch}, ${series[0].samples} samples at each point. Dotted: as many training images.`,
+    panels: [
+      ...(distances
+        ? [
+            {
+              title: `${distances.title}, ${distances.reference} test images`,
+              x,
+              y: { domain: [0, above(found)] as const },
+              curves: [line(found)],
+              levels: [distances.floor],
+            },
+          ]
+        : []),
+      {
+        title: 'Fréchet distance of 4 × 4 thumbnails',
+        x,
+        y: { domain: [0, above(thumbnails)] as const },
+        curves: [line(thumbnails)],
+        levels: [floor],
+      },
+    ],
+  });
+}
