@@ -7,6 +7,7 @@
 export {
   ConfigError,
   DataError,
+  DeviceError,
   GibbsError,
   InterruptedError,
   NumericError,
@@ -306,12 +307,15 @@ export { toyComparison } from './figures/toy-comparison.ts';
 export { toyCurves } from './figures/toy-curves.ts';
 // jit: the engine
 export {
+  type Device,
+  device,
   type GradOptions,
   grad,
   type JitFunction,
   type JitOptions,
   type JitStats,
   jit,
+  type Provider,
   stopGradient,
   type Tensor,
   tf,

@@ -43,6 +43,13 @@ export const STORE_OPTION: Option = {
   help: 'place of the run store (default: GIBBS_STORE, else data/runs)',
 };
 
+/** `main` acts on it before the command runs. */
+export const DEVICE_OPTION: Option = {
+  type: 'string',
+  value: 'NAME',
+  help: 'cpu, webgpu, cuda or auto (default: GIBBS_DEVICE, else cpu)',
+};
+
 /** @throws ConfigError in one line for an unknown option, a missing value or argument. */
 export function parseCommandLine(command: Command, argv: readonly string[]): Arguments {
   const options = { ...command.options, help: HELP };

@@ -96,7 +96,19 @@ async function main(argv: readonly string[]): Promise<number> {
   const command = await entry.load();
   if (asksHelp) return print(helpOf(command));
   const args = parseCommandLine(command, rest);
-  return args.flag('help') ? print(helpOf(command)) : command.run(args);
+  if (args.flag('help')) return print(helpOf(command));
+  const device = args.text('device');
+  if (device !== undefined) await chooseDevice(device, args.text('on') === 'slurm');
+  return command.run(args);
+}
+
+/** For this process and those that it starts. @throws as `device` of the engine. */
+async function chooseDevice(name: string, onOtherMachines: boolean): Promise<void> {
+  const { DEVICES, device } = await import('../jit/index.ts');
+  const wanted = DEVICES.find((known) => known === name);
+  if (wanted === undefined) throw unknownName('device', name, DEVICES);
+  // Where jobs run elsewhere, this machine need not have the device.
+  process.env['GIBBS_DEVICE'] = onOtherMachines ? wanted : device(wanted);
 }
 
 function print(text: string): number {

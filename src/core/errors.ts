@@ -41,6 +41,13 @@ export class StoreError extends GibbsError {
   }
 }
 
+/** A device is not there, its driver or libraries are missing, it failed or is out of memory. */
+export class DeviceError extends GibbsError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('device', message, options);
+  }
+}
+
 /** A computation produced NaN or infinity; says at which step and in which tensor. */
 export class NumericError extends GibbsError {
   constructor(message: string, options?: ErrorOptions) {

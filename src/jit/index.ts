@@ -8,11 +8,13 @@ export {
   jit,
   type Liftable,
 } from './jit.ts';
+export { type Availability, availability } from './run/availability.ts';
 export {
   EAGER_BACKENDS,
   type EagerBackend,
   installedEagerBackends,
   useEagerBackend,
 } from './run/eager.ts';
+export { DEVICES, type Device, device, PROVIDERS, type Provider } from './run/provider.ts';
 export type { JitStats } from './run/stats.ts';
 export { type Tensor, tf } from './tf.ts';

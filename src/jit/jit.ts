@@ -16,10 +16,12 @@ import {
   liftFresh,
   specKey,
 } from './leaves.ts';
+import { DIALECTS } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
 import { BufferPool } from './run/buffers.ts';
 import { readCache, writeCache } from './run/cache.ts';
+import { type Device, device, type Provider, providerOf } from './run/provider.ts';
 import { OnnxSession } from './run/session.ts';
 import { addStats, type JitStats, noStats } from './run/stats.ts';
 import { type Tensor, tf } from './tf.ts';
@@ -47,6 +49,8 @@ export interface JitOptions {
    * so many, `false` never. Default: `GIBBS_CHECKED` if set, else never.
    */
   readonly checked?: boolean | number;
+  /** Where it runs. Default: what `device` chose for the process, else `GIBBS_DEVICE`, else `cpu`. */
+  readonly device?: Device;
   /** Threads within one call. Default 1: independent runs side by side use a machine better. */
   readonly threads?: number;
 }
@@ -128,21 +132,25 @@ export function jit<A extends unknown[], R>(
     return { graph, structure: resultStructure! };
   };
 
-  const compile = (inputs: readonly LeafSpec[], structure: Structure): Compiled => {
+  const compile = (
+    provider: Provider,
+    inputs: readonly LeafSpec[],
+    structure: Structure,
+  ): Compiled => {
     const recorded = record(inputs, structure);
     stats.traces++;
     const started = performance.now();
     const hash = hashGraph(recorded.graph);
-    let model = readCache(hash, 'cpu');
+    let model = readCache(hash, provider);
     if (model === undefined) {
-      model = lowerToOnnx(optimise(recorded.graph), name);
-      writeCache(hash, 'cpu', model);
+      model = lowerToOnnx(optimise(recorded.graph), name, undefined, DIALECTS[provider]);
+      writeCache(hash, provider, model);
     } else {
       stats.cacheHits++;
     }
     const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
     const counts = { inputs: inputs.length, outputs: outputs.length };
-    const session = new OnnxSession(model.bytes, counts, { threads });
+    const session = new OnnxSession(model.bytes, counts, { threads, provider });
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.nodesExecuted = model.nodeCount;
     stats.compileMs += performance.now() - started;
@@ -163,10 +171,11 @@ export function jit<A extends unknown[], R>(
       if (!isDifferentiating()) for (const i of donate) tensorsIn(args[i]).forEach(disposeOnce);
       return result;
     }
-    const key = structureKey(structure) + inputs.map(specKey).join();
+    const provider = options.device === undefined ? device() : providerOf(options.device);
+    const key = `${provider} ${structureKey(structure)}${inputs.map(specKey).join()}`;
     let target = compiled.get(key);
     if (target === undefined) {
-      target = compile(inputs, structure);
+      target = compile(provider, inputs, structure);
       compiled.set(key, target);
     } else if (target.calls < checkedCalls(options.checked)) {
       stats.checks++;

@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../../core/errors.ts';
-import { type Arguments, type Command, JSON_OPTION, STORE_OPTION, table } from '../command.ts';
+import {
+  type Arguments,
+  type Command,
+  DEVICE_OPTION,
+  JSON_OPTION,
+  STORE_OPTION,
+  table,
+} from '../command.ts';
 
 export const evaluateCommand: Command = {
   usage: 'evaluate SAMPLES',
@@ -34,6 +41,7 @@ export const evaluateCommand: Command = {
       help: 'how images enter Inception: torch (default) or tensorflow',
     },
     'distance-only': { type: 'boolean', help: 'the Fréchet distance alone' },
+    device: DEVICE_OPTION,
     store: STORE_OPTION,
     json: JSON_OPTION,
   },

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { ConfigError, DataError, unknownName } from '../../core/errors.ts';
 import type { ToyFigureData } from '../../experiments/toy-figure.ts';
 import type { ToyPlan } from '../../experiments/toy-plans.ts';
-import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
+import {
+  type Arguments,
+  type Command,
+  DEVICE_OPTION,
+  JSON_OPTION,
+  STORE_OPTION,
+} from '../command.ts';
 import type { FigureVerdict } from '../figure-verify.ts';
 import { withInterrupts } from '../interrupts.ts';
 import { MNIST_FIGURES, mnistFigure } from '../mnist-figure.ts';
@@ -38,6 +44,7 @@ export const figureCommand: Command = {
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     out: { type: 'string', value: 'DIR', help: 'folder of the pictures (default: figures)' },
+    device: DEVICE_OPTION,
     store: STORE_OPTION,
     runs: { type: 'string', value: 'DIR', help: 'the same as --store' },
     jobs: { type: 'string', value: 'N', help: 'processes that train at once (default: cores)' },

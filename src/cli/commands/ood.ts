@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '../../core/errors.ts';
-import { type Arguments, type Command, JSON_OPTION, STORE_OPTION, table } from '../command.ts';
+import {
+  type Arguments,
+  type Command,
+  DEVICE_OPTION,
+  JSON_OPTION,
+  STORE_OPTION,
+  table,
+} from '../command.ts';
 
 export const oodCommand: Command = {
   usage: 'ood RUN',
@@ -20,6 +27,7 @@ export const oodCommand: Command = {
     most: { type: 'string', value: 'N', help: 'images of each set (default: 2000)' },
     folder: { type: 'string', multiple: true, value: 'NAME=DIR', help: 'where a set lies' },
     ship: { type: 'boolean', help: 'put the result into data/checkpoints, for the notebook' },
+    device: DEVICE_OPTION,
     store: STORE_OPTION,
     json: JSON_OPTION,
   },

@@ -2,7 +2,14 @@ import { unknownName } from '../../core/errors.ts';
 import type { ToyResult } from '../../experiments/toy.ts';
 import type { ToyMethod } from '../../experiments/toy-methods.ts';
 import type { Progress } from '../../train/loop.ts';
-import { type Arguments, type Command, JSON_OPTION, STORE_OPTION, table } from '../command.ts';
+import {
+  type Arguments,
+  type Command,
+  DEVICE_OPTION,
+  JSON_OPTION,
+  STORE_OPTION,
+  table,
+} from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
 import type { WorkerMessage } from '../workers.ts';
 
@@ -45,6 +52,7 @@ export const runCommand: Command = {
     seed: { type: 'string', value: 'N', help: 'seed of all random numbers (default: 0)' },
     steps: { type: 'string', value: 'N', help: 'iterations, in place of the preset’s' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
+    device: DEVICE_OPTION,
     store: STORE_OPTION,
     out: { type: 'string', value: 'DIR', help: 'the same as --store' },
     checkpoint: {

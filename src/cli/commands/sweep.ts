@@ -3,7 +3,13 @@ import { ConfigError, InterruptedError, unknownName } from '../../core/errors.ts
 import type { SweepSpec } from '../../sweep/plan.ts';
 import type { SweepResult } from '../../sweep/result.ts';
 import type { SlurmStatus, SlurmSweep, TaskState } from '../../sweep/slurm.ts';
-import { type Arguments, type Command, JSON_OPTION, STORE_OPTION } from '../command.ts';
+import {
+  type Arguments,
+  type Command,
+  DEVICE_OPTION,
+  JSON_OPTION,
+  STORE_OPTION,
+} from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
 
 const ON = ['local', 'slurm'];
@@ -29,6 +35,7 @@ export const sweepCommand: Command = {
   ].join('\n'),
   positionals: ['FILE'],
   options: {
+    device: DEVICE_OPTION,
     store: STORE_OPTION,
     on: { type: 'string', value: 'WHERE', help: 'local (default) or slurm' },
     jobs: { type: 'string', value: 'N', help: 'local: processes at once (default: cores)' },

@@ -2,6 +2,7 @@ import { GibbsError } from '../../core/errors.ts';
 import type { ConvAttrs, Node } from '../ir/ops.ts';
 import type { Emitter } from './emitter.ts';
 import type { LoweringRules } from './lower.ts';
+import { timesTransposed } from './products.ts';
 
 type Dims = readonly number[];
 
@@ -51,8 +52,7 @@ function columns(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
   const [n, c] = e.shapeOf(node, 0);
   const [, , h, w] = e.shapeOf(node, 1);
   const shifts = shiftedSlices(e, node).map((s) => e.reshape(s, [n, c, 1, h * w]));
-  const stacked = shifts.length === 1 ? shifts[0] : e.op('Concat', shifts, { axis: 2 });
-  return e.reshape(stacked, [n, c * kernel[0] * kernel[1], h * w]);
+  return e.reshape(e.concat(shifts, 2), [n, c * kernel[0] * kernel[1], h * w]);
 }
 
 function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
@@ -114,13 +114,13 @@ function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
     length === pixels
       ? of
       : e.op('Slice', [of, e.ints([from]), e.ints([from + length]), e.ints([axis])]);
-  const joined = (parts: string[]) =>
-    parts.length === 1 ? parts[0] : e.op('Concat', parts, { axis: 0 });
-  const shifts = joined(Array.from({ length: kw }, (_, j) => seen(dy, 1, kw - 1 - j)));
-  const taps = joined(
+  const shifted = Array.from({ length: kw }, (_, j) => seen(dy, 1, kw - 1 - j));
+  const shifts = e.concat(shifted, 0);
+  const taps = e.concat(
     Array.from({ length: kh }, (_, i) =>
       e.op('Gemm', [shifts, seen(x, 0, i * row)], { transA: 0, transB: 0 }),
     ),
+    0,
   );
   const turned = e.op('Transpose', [e.reshape(taps, [kh * kw, o * c])], { perm: [1, 0] });
   return e.reshape(turned, node.shape);
@@ -152,8 +152,7 @@ function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string
     const product = e.op('Mul', [x, dy]);
     return e.reshape(e.op('ReduceSum', [product, e.ints([0, 3, 4])], { keepdims: 0 }), [o, 1]);
   });
-  const stacked = taps.length === 1 ? taps[0] : e.op('Concat', taps, { axis: 1 });
-  return e.reshape(stacked, node.shape);
+  return e.reshape(e.concat(taps, 1), node.shape);
 }
 
 const convolution = (e: Emitter, node: Node<'conv2d' | 'conv2dBias'>) =>
@@ -200,12 +199,7 @@ export const CONV_LOWERING: LoweringRules<
     if (shiftsPay(e, node)) return shiftedProducts(e, node);
     const [n, o, h, w] = e.shapeOf(node, 1);
     const dy = e.reshape(e.operand(node, 1), [n, o, h * w]);
-    const perImage = e.op(
-      'FusedMatMul',
-      [dy, columns(e, node)],
-      { transA: 0, transB: 1 },
-      'com.microsoft',
-    );
+    const perImage = timesTransposed(e, dy, columns(e, node));
     const total = e.op('ReduceSum', [perImage, e.ints([0])], { keepdims: 0 });
     return e.reshape(total, node.shape);
   },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HostTensor } from '../../core/host-tensor.ts';
 import type { Graph, Node } from '../ir/ops.ts';
+import { DIALECTS, type Dialect } from './dialect.ts';
 import {
   type Attribute,
   type Message,
@@ -31,8 +32,7 @@ export interface PortNames {
 export class Emitter {
   readonly graph: Graph;
   readonly splits: SplitPlan;
-  /** Whether only operators of the ONNX standard may be used, for a model that leaves the process. */
-  readonly portable: boolean;
+  readonly dialect: Dialect;
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: Message[] = [];
   private readonly literalNames = new Map<string, string>();
@@ -41,9 +41,9 @@ export class Emitter {
   private readonly derived = new Map<string, string>();
   private next = 0;
 
-  constructor(graph: Graph, portable = false) {
+  constructor(graph: Graph, dialect: Dialect = DIALECTS.cpu) {
     this.graph = graph;
-    this.portable = portable;
+    this.dialect = dialect;
     this.splits = planSplits(graph);
   }
 
@@ -128,6 +128,33 @@ export class Emitter {
     return this.once(`transposed ${x}`, () => this.op('Transpose', [x], { perm: [1, 0] }));
   }
 
+  /** Values side by side, in as many steps as the operands that one may have ask for. */
+  concat(parts: readonly string[], axis: number): string {
+    if (parts.length === 1) return parts[0];
+    const { mostOperands } = this.dialect;
+    let level = parts;
+    while (level.length > 1) {
+      level = grouped(level, mostOperands).map((group) =>
+        group.length === 1 ? group[0] : this.op('Concat', group, { axis }),
+      );
+    }
+    return level[0];
+  }
+
+  /** A value in pieces of these lengths along an axis, in as many steps as `concat` would take. */
+  split(x: string, sizes: readonly number[], axis: number): readonly string[] {
+    if (sizes.length === 1) return [x];
+    const { mostOperands } = this.dialect;
+    const cut = (value: string, lengths: readonly number[]) =>
+      lengths.length === 1
+        ? [value]
+        : this.multi('Split', [value, this.ints(lengths)], lengths.length, { axis });
+    if (sizes.length <= mostOperands) return cut(x, sizes);
+    const groups = grouped(sizes, Math.ceil(sizes.length / mostOperands));
+    const totals = groups.map((group) => group.reduce((a, b) => a + b, 0));
+    return cut(x, totals).flatMap((value, i) => this.split(value, groups[i], axis));
+  }
+
   reshape(x: string, shape: readonly number[]): string {
     return this.op('Reshape', [x, this.ints(shape)], shape.includes(0) ? { allowzero: 1 } : {});
   }
@@ -171,7 +198,7 @@ export class Emitter {
         constants.has(i) ? [] : [info(rename(`in${i}`), id)],
       ),
       outputs: graph.outputs.map((id, i) => info(names.outputs?.[i] ?? `out${i}`, id)),
-      portable: this.portable,
+      portable: this.dialect.portable,
     });
   }
 }
@@ -183,3 +210,10 @@ const identity = (from: string, to: string): OnnxNode => ({
   attributes: {},
   domain: '',
 });
+
+/** Runs of at most `length` neighbours. */
+function grouped<T>(values: readonly T[], length: number): T[][] {
+  const step = Math.min(length, values.length);
+  const count = Math.ceil(values.length / step);
+  return Array.from({ length: count }, (_, i) => values.slice(i * step, (i + 1) * step));
+}

@@ -1,5 +1,6 @@
 import type { Graph, Node, Op } from '../ir/ops.ts';
 import { CONV_LOWERING } from './conv.ts';
+import { DIALECTS, type Dialect, STANDARD } from './dialect.ts';
 import { ELEMENTWISE_LOWERING } from './elementwise.ts';
 import { Emitter, type PortNames } from './emitter.ts';
 import { STRUCTURE_LOWERING } from './structure.ts';
@@ -25,8 +26,13 @@ export interface OnnxModel {
  * Says a graph in ONNX: inputs `in0…`, outputs `out0…`, opset 21. With `ports` it is a model for any
  * runtime: operators of the standard alone, inputs and outputs by the names given.
  */
-export function lowerToOnnx(graph: Graph, name: string, ports?: PortNames): OnnxModel {
-  const emitter = new Emitter(graph, ports !== undefined);
+export function lowerToOnnx(
+  graph: Graph,
+  name: string,
+  ports?: PortNames,
+  dialect: Dialect = ports === undefined ? DIALECTS.cpu : STANDARD,
+): OnnxModel {
+  const emitter = new Emitter(graph, dialect);
   for (const node of graph.nodes) {
     const rule = RULES[node.op] as LoweringRule<Op>;
     emitter.bind(node, rule(emitter, node));

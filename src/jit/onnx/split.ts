@@ -64,8 +64,6 @@ function groupOf(slices: Node<'slice'>[], axis: number, length: number): SplitGr
 
 /** The value of a slice as a piece of its group's Split, which the first of them emits. */
 export function splitPiece(e: Emitter, node: Node<'slice'>, group: SplitGroup): string {
-  group.values ??= e.multi('Split', [e.operand(node, 0), e.ints(group.sizes)], group.sizes.length, {
-    axis: group.axis,
-  });
+  group.values ??= e.split(e.operand(node, 0), group.sizes, group.axis);
   return group.values[group.pieceOf.get(node.id)!];
 }

@@ -2,6 +2,7 @@ import { sizeOf } from '../../core/host-tensor.ts';
 import type { Node, Reduction } from '../ir/ops.ts';
 import type { Emitter } from './emitter.ts';
 import type { LoweringRules } from './lower.ts';
+import { gemm, matmul } from './products.ts';
 import { splitPiece } from './split.ts';
 
 const reduce = (type: string) => (e: Emitter, node: Node<Reduction>) => {
@@ -21,34 +22,44 @@ function topk(e: Emitter, node: Node<'topkValues' | 'topkIndices'>): string[] {
   return e.multi('TopK', [e.operand(node, 0), e.ints([node.attrs.k])], 2);
 }
 
-/**
- * A product of matrices. ONNX Runtime packs a transposed left operand slowly: for large products
- * (weight gradients) a Transpose before a plain one is a sixth faster in all.
- */
-function gemm(e: Emitter, node: Node<'matmul' | 'gemm'>, operands: readonly string[]): string {
-  const { transA, transB } = node.attrs;
-  const [m, n] = node.shape;
-  const k = e.shapeOf(node, 0)[transA ? 0 : 1];
-  if (transA && m * n * k >= 2 ** 21) {
-    const [a, ...rest] = operands;
-    const turned = e.transposed(a);
-    return e.op('Gemm', [turned, ...rest], { transA: 0, transB: transB ? 1 : 0 });
-  }
-  return e.op('Gemm', operands, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 });
-}
-
-/** The operands of a batched product with the last two axes of those turned that are to be. */
-function turnedOperands(e: Emitter, node: Node<'matmul'>, operands: readonly string[]): string[] {
-  const { transA, transB } = node.attrs;
-  return operands.map((name, i) => {
-    if (!(i === 0 ? transA : transB)) return name;
-    const axes = e.shapeOf(node, i).map((_, axis) => axis);
-    const perm = [...axes.slice(0, -2), axes[axes.length - 1], axes[axes.length - 2]];
-    return e.op('Transpose', [name], { perm });
-  });
-}
-
 const ZERO = BigInt64Array.of(0n);
+
+interface Cut {
+  readonly axis: number;
+  readonly begin: number;
+  readonly size: number;
+  readonly stride: number;
+  /** Of the axis. */
+  readonly length: number;
+}
+
+function slice(e: Emitter, x: string, cuts: readonly Cut[]): string {
+  const inside = ({ begin, stride, length }: Cut) => stride < 0 && begin !== length - 1;
+  if (!e.dialect.backwardFromAnywhere && cuts.some(inside)) {
+    // First what lies up to the beginnings, then backwards from its end.
+    const forward = cuts.filter(inside).map(
+      (cut): Cut => ({
+        ...cut,
+        begin: 0,
+        size: cut.begin + 1,
+        stride: 1,
+      }),
+    );
+    const backward = cuts.map((cut) => (inside(cut) ? { ...cut, length: cut.begin + 1 } : cut));
+    return slice(e, slice(e, x, forward), backward);
+  }
+  const ends = cuts.map(({ begin, size, stride }) => {
+    const end = begin + size * stride;
+    return end < 0 ? BEFORE_START : end;
+  });
+  return e.op('Slice', [
+    x,
+    e.ints(cuts.map(({ begin }) => begin)),
+    e.ints(ends),
+    e.ints(cuts.map(({ axis }) => axis)),
+    e.ints(cuts.map(({ stride }) => stride)),
+  ]);
+}
 
 /** Beyond any axis length: "to the very start" for a slice that runs backwards. */
 const BEFORE_START = -(2 ** 31);
@@ -91,17 +102,8 @@ export const STRUCTURE_LOWERING: LoweringRules<
   reduceMin: reduce('ReduceMin'),
   argMax: arg('ArgMax'),
   argMin: arg('ArgMin'),
-  matmul: (e, node) => {
-    const operands = [e.operand(node, 0), e.operand(node, 1)];
-    const [transA, transB] = [node.attrs.transA ? 1 : 0, node.attrs.transB ? 1 : 0];
-    if (e.shapeOf(node, 0).length === 2 && e.shapeOf(node, 1).length === 2) {
-      return gemm(e, node, operands);
-    }
-    if (transA + transB === 0) return e.op('MatMul', operands);
-    if (e.portable) return e.op('MatMul', turnedOperands(e, node, operands));
-    return e.op('FusedMatMul', operands, { transA, transB }, 'com.microsoft');
-  },
-  gemm: (e, node) => gemm(e, node, [e.operand(node, 0), e.operand(node, 1), e.operand(node, 2)]),
+  matmul,
+  gemm,
   reshape: (e, node) => e.reshape(e.operand(node, 0), node.shape),
   transpose: (e, node) => e.op('Transpose', [e.operand(node, 0)], { perm: node.attrs.perm }),
   broadcast: (e, node) => e.op('Expand', [e.operand(node, 0), e.ints(node.shape)]),
@@ -116,17 +118,11 @@ export const STRUCTURE_LOWERING: LoweringRules<
       begin[i] === 0 && size[i] === d && strides[i] === 1 ? [] : [i],
     );
     if (axes.length === 0) return e.operand(node, 0);
-    const ends = axes.map((i) => {
-      const end = begin[i] + size[i] * strides[i];
-      return end < 0 ? BEFORE_START : end;
+    const cuts = axes.map((axis): Cut => {
+      const range = { axis, begin: begin[axis], size: size[axis], stride: strides[axis] };
+      return { ...range, length: shape[axis] };
     });
-    return e.op('Slice', [
-      e.operand(node, 0),
-      e.ints(axes.map((i) => begin[i])),
-      e.ints(ends),
-      e.ints(axes),
-      e.ints(axes.map((i) => strides[i])),
-    ]);
+    return slice(e, e.operand(node, 0), cuts);
   },
   pad: (e, node) => {
     const { before, after, value } = node.attrs;
@@ -138,10 +134,9 @@ export const STRUCTURE_LOWERING: LoweringRules<
     ]);
   },
   concat: (e, node) =>
-    e.op(
-      'Concat',
+    e.concat(
       node.inputs.map((i) => e.name(i)),
-      { axis: node.attrs.axis },
+      node.attrs.axis,
     ),
   gather: (e, node) =>
     e.op('Gather', [e.operand(node, 0), e.operand(node, 1)], { axis: node.attrs.axis }),

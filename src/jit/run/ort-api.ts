@@ -15,7 +15,7 @@ const LIBRARY: Readonly<Record<string, string>> = {
 };
 
 /** The version of the table below; newer libraries still serve it. */
-const API_VERSION = 17;
+const API_VERSION = 20;
 
 const STATUS = 'void *';
 
@@ -39,11 +39,30 @@ const FUNCTIONS = {
   setIntraOpThreads: [24, STATUS, ['void *', 'int']],
   setInterOpThreads: [25, STATUS, ['void *', 'int']],
   createTensor: [49, STATUS, ['void *', 'void *', 'size_t', 'void *', 'size_t', 'int', 'void *']],
+  createMemoryInfo: [68, STATUS, ['const char *', 'int', 'int', 'int', 'void *']],
   createCpuMemoryInfo: [69, STATUS, ['int', 'int', 'void *']],
+  freeWithAllocator: [76, STATUS, ['void *', 'void *']],
+  defaultAllocator: [78, STATUS, ['void *']],
   releaseStatus: [93, 'void', ['void *']],
   releaseSession: [95, 'void', ['void *']],
   releaseValue: [96, 'void', ['void *']],
   releaseSessionOptions: [100, 'void', ['void *']],
+  setSessionEntry: [130, STATUS, ['void *', 'const char *', 'const char *']],
+  runBound: [133, STATUS, ['void *', 'void *', 'void *']],
+  createBinding: [134, STATUS, ['void *', 'void *']],
+  releaseBinding: [135, 'void', ['void *']],
+  bindInput: [136, STATUS, ['void *', 'void *', 'void *']],
+  bindOutput: [137, STATUS, ['void *', 'void *', 'void *']],
+  bindOutputToDevice: [138, STATUS, ['void *', 'void *', 'void *']],
+  boundOutputs: [140, STATUS, ['void *', 'void *', 'void *', 'void *']],
+  clearBoundInputs: [141, 'void', ['void *']],
+  clearBoundOutputs: [142, 'void', ['void *']],
+  appendCuda: [204, STATUS, ['void *', 'void *']],
+  createCudaOptions: [205, STATUS, ['void *']],
+  updateCudaOptions: [206, STATUS, ['void *', 'void *', 'void *', 'size_t']],
+  releaseCudaOptions: [208, 'void', ['void *']],
+  appendProvider: [216, STATUS, ['void *', 'const char *', 'void *', 'void *', 'size_t']],
+  setDeterministic: [273, STATUS, ['void *', 'bool']],
 } as const satisfies Record<
   string,
   readonly [place: number, result: string, args: readonly string[]]
@@ -118,7 +137,7 @@ function load(): OrtApi {
     ...functions,
     check,
     create,
-    env: create('ONNX Runtime did not start', (out) => functions.createEnv(3, 'gibbs', out)),
+    env: create('ONNX Runtime did not start', (out) => functions.createEnv(4, 'gibbs', out)),
     // An arena allocator's device memory of the default kind.
     memory: create('ONNX Runtime did not start', (out) => functions.createCpuMemoryInfo(1, 0, out)),
   };

@@ -1,7 +1,10 @@
-import koffi from 'koffi';
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { runNative } from '../../core/interrupt.ts';
+import { explainFault } from './faults.ts';
 import { type OrtApi, ortApi, type Pointer } from './ort-api.ts';
+import type { Provider } from './provider.ts';
+import { appendProvider } from './provider-options.ts';
+import { TextTable } from './text-table.ts';
 
 /** One array on its way into or out of a session. */
 export interface Slot {
@@ -13,6 +16,8 @@ export interface Slot {
 export interface SessionOptions {
   /** Threads inside one run. More than one only pays for large products on an idle machine. */
   readonly threads: number;
+  /** Where it runs. Default: the processor. */
+  readonly provider?: Provider;
 }
 
 /** `ONNXTensorElementDataType`. */
@@ -27,23 +32,26 @@ const forgotten = new FinalizationRegistry((session: Pointer) => ortApi().releas
  */
 export class OnnxSession {
   private readonly ort: OrtApi;
+  private readonly provider: Provider;
   private handle: Pointer | undefined;
-  private readonly inputNames: Names;
-  private readonly outputNames: Names;
+  private readonly inputNames: TextTable;
+  private readonly outputNames: TextTable;
 
   /**
    * @param model an ONNX file with inputs `in0`, `in1`, … and outputs `out0`, `out1`, …
-   * @throws GibbsError when ONNX Runtime refuses the model: a fault of the lowering.
+   * @throws GibbsError when ONNX Runtime refuses the model: a fault of the lowering. DeviceError
+   * when the device fails.
    */
   constructor(
     model: Uint8Array,
     counts: { readonly inputs: number; readonly outputs: number },
-    { threads }: SessionOptions,
+    { threads, provider = 'cpu' }: SessionOptions,
   ) {
     const ort = ortApi();
     this.ort = ort;
-    this.inputNames = new Names('in', counts.inputs);
-    this.outputNames = new Names('out', counts.outputs);
+    this.provider = provider;
+    this.inputNames = numbered('in', counts.inputs);
+    this.outputNames = numbered('out', counts.outputs);
     const options = ort.create('ONNX Runtime made no options', (out) =>
       ort.createSessionOptions(out),
     );
@@ -54,17 +62,24 @@ export class OnnxSession {
       set(ort.setExecutionMode(options, SEQUENTIAL));
       // Our passes have done this work; ONNX Runtime's grow superlinearly with the graph.
       set(ort.setOptimizationLevel(options, NO_OPTIMISATION));
-      set(ort.setLogSeverity(options, ERRORS_ONLY));
+      // What goes wrong comes as a status; ONNX Runtime would print it as well.
+      set(ort.setLogSeverity(options, NOTHING));
+      appendProvider(ort, options, provider);
       this.handle = ort.create('ONNX Runtime refused the graph', (out) =>
         ort.createSessionFromArray(ort.env, model, model.byteLength, options, out),
       );
+    } catch (error) {
+      throw explainFault(provider, error);
     } finally {
       ort.releaseSessionOptions(options);
     }
     forgotten.register(this, this.handle, this);
   }
 
-  /** Runs once; results are written into the arrays of `outputs`. */
+  /**
+   * Runs once; results are written into the arrays of `outputs`.
+   * @throws DeviceError when the device fails or its memory is used up; the session stays good.
+   */
   run(inputs: readonly Slot[], outputs: readonly Slot[]): void {
     const { ort, handle, inputNames, outputNames } = this;
     if (handle === undefined) throw new Error('OnnxSession: disposed');
@@ -79,6 +94,8 @@ export class OnnxSession {
         ort.run(handle, null, inputNames.table, feeds, ins, outputNames.table, outs, fetches),
       );
       ort.check(status, 'ONNX Runtime failed in a run');
+    } catch (error) {
+      throw explainFault(this.provider, error);
     } finally {
       for (let i = 0; i < made; i++) ort.releaseValue(values[i]);
     }
@@ -106,23 +123,7 @@ export class OnnxSession {
 
 const SEQUENTIAL = 0;
 const NO_OPTIMISATION = 0;
-const ERRORS_ONLY = 3;
+const NOTHING = 4;
 
-/** A C array of the strings `prefix0`, `prefix1`, … */
-class Names {
-  readonly table: BigUint64Array;
-  /** Held so that the addresses in the table stay good. */
-  readonly text: Uint8Array;
-
-  constructor(prefix: string, count: number) {
-    const names = Array.from({ length: count }, (_, i) => `${prefix}${i}\0`);
-    this.text = Uint8Array.from(Buffer.from(names.join('')));
-    void this.text.buffer;
-    let at = koffi.address(this.text);
-    this.table = BigUint64Array.from(names, (name) => {
-      const start = at;
-      at += BigInt(name.length);
-      return start;
-    });
-  }
-}
+const numbered = (prefix: string, count: number) =>
+  new TextTable(Array.from({ length: count }, (_, i) => `${prefix}${i}`));
