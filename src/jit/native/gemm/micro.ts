@@ -12,11 +12,13 @@ export interface MicroKernel {
   readonly tail: number;
   /** Constant number of products per sum, or `'k'`: an argument. */
   readonly k: number | 'k';
-  /** Distances in floats: between rows and columns of op(a), rows of b, rows of the result. */
+  /** Distances in floats, here and below: between rows and columns of op(a), rows of b. */
   readonly aRow: number;
   readonly aColumn: number;
   readonly bRow: number;
   readonly outRow: number;
+  /** Distance between the vectors of a row of the result; their width, when left out. */
+  readonly outVector?: number;
   /** True when rows of b are padded to whole vectors, so that they can be read in full. */
   readonly bPadded: boolean;
   readonly bias: Bias;
@@ -34,7 +36,8 @@ export function emitMicro(kernel: MicroKernel, isa: Isa): string {
   const whole = (j: number) => j < vectors - 1 || tail === width;
   const load = (pointer: string, j: number, padded = false) =>
     padded || whole(j) ? `${v}_load(${pointer})` : `${v}_load_first(${pointer}, ${tail})`;
-  const out = (i: number, j: number) => `out + ${i * kernel.outRow + j * width}`;
+  const place = (i: number, j: number) => i * kernel.outRow + j * (kernel.outVector ?? width);
+  const out = (i: number, j: number) => `out + ${place(i, j)}`;
   const each = (fn: (i: number, j: number) => string) =>
     range(rows).flatMap((i) => range(vectors).map((j) => fn(i, j)));
 
@@ -55,7 +58,7 @@ export function emitMicro(kernel: MicroKernel, isa: Isa): string {
       const terms = [`s${i}_${j}`];
       if (bias === 'row') terms.push(`c${j}`);
       if (bias === 'column') terms.push(`${v}_splat(c[${i}])`);
-      if (bias === 'full') terms.push(load(`c + ${i * kernel.outRow + j * width}`, j));
+      if (bias === 'full') terms.push(load(`c + ${place(i, j)}`, j));
       if (kernel.accumulate) terms.push(load(out(i, j), j));
       const value = terms.join(' + ');
       return whole(j)

@@ -1,0 +1,130 @@
+import type { Isa } from '../gemm/isa.ts';
+import { range } from '../gemm/micro.ts';
+import { cutEvenly } from '../gemm/tiles.ts';
+import { vectorType } from '../gemm/vector.ts';
+import { align, type Emitted } from './forward.ts';
+import type { Geometry } from './geometry.ts';
+import { emitPadding } from './padded.ts';
+
+/** Floats of dy that are worked on together: half of a second-level cache. */
+const DY_FLOATS = 131_072;
+
+/**
+ * C of `NAME(x, dy, c, out, scratch)`: every weight is a dot product over the pixels of all images.
+ * Vectors lie along the pixels and are added up once per block of images, in a fixed order.
+ */
+export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
+  const { width } = isa;
+  const [filtersAtOnce, placesAtOnce] = isa.vectors === 3 ? [4, 6] : [3, 3];
+  const most = Math.max(1, Math.min(g.batch, Math.floor(DY_FLOATS / (g.filters * g.pixels))));
+  const blocks = cutEvenly(g.batch, most);
+  const length = align(Math.max(...blocks.map((b) => b.size)) * g.pixels, isa);
+  const paddedFloats = g.bare
+    ? 0
+    : align(Math.max(...blocks.map((b) => b.size)) * g.paddedImage, isa);
+  const tiles = cutEvenly(g.groupFilters, filtersAtOnce);
+  const places = cutEvenly(g.depth, placesAtOnce);
+  const parts: string[] = g.bare ? [] : [emitPadding(`${name}_pad`, g)];
+  for (const { size: rows } of tiles) {
+    for (const { size: columns } of places) {
+      parts.push(emitDots(`${name}_${rows}x${columns}`, rows, columns, length, g.depth, isa));
+    }
+  }
+  const image = g.bare ? g.channels * g.height * g.width : g.paddedImage;
+  const products = places.map(
+    ({
+      start,
+      size,
+      count,
+    }) => `for (long k = ${start}; k < ${start + size * count}; k += ${size}) {
+          for (long u = 0; u < ${size}; u++) ${name}_row(image + group * ${g.groupChannels * g.paddedHeight * g.paddedWidth}, k + u, images, rows + u * ${length});
+          ${tiles
+            .map(
+              (t) =>
+                `for (long o = ${t.start}; o < ${t.start + t.size * t.count}; o += ${t.size}) ${name}_${t.size}x${size}(turned + (group * ${g.groupFilters} + o) * ${length}, rows, out + (group * ${g.groupFilters} + o) * ${g.depth} + k, vectors, n != 0);`,
+            )
+            .join('\n          ')}
+        }`,
+  );
+  const body = blocks.map(
+    ({
+      start,
+      size,
+      count,
+    }) => `for (long n = ${start}; n < ${start + size * count}; n += ${size}) {
+    const long images = ${size}, vectors = ${Math.ceil((size * g.pixels) / width)};
+    ${g.bare ? `const float *image = x + n * ${image};` : `const float *image = scratch;\n    ${name}_pad(x + n * ${g.channels * g.height * g.width}, scratch, images);`}
+    for (long o = 0; o < ${g.filters}; o++) {
+      for (long i = 0; i < images; i++)
+        __builtin_memcpy(turned + o * ${length} + i * ${g.pixels}, dy + ((n + i) * ${g.filters} + o) * ${g.pixels}, ${4 * g.pixels});
+      for (long i = images * ${g.pixels}; i < vectors * ${width}; i++) turned[o * ${length} + i] = 0;
+    }
+    for (long group = 0; group < ${g.groups}; group++) {
+        ${products.join('\n        ')}
+    }
+  }`,
+  );
+  return {
+    scratch: paddedFloats + (g.filters + placesAtOnce) * length,
+    source: `${parts.join('')}${emitRow(`${name}_row`, g, image, isa)}static void ${name}(const float *x, const float *dy, const float *c, float *out, float *scratch) {
+  float *turned = scratch + ${paddedFloats};
+  float *rows = turned + ${g.filters * length};
+  ${body.join('\n  ')}
+}
+`,
+  };
+}
+
+/** C of `NAME(image, k, images, row)`: the pixels that weight `k` of a filter meets. */
+function emitRow(name: string, g: Geometry, image: number, isa: Isa): string {
+  const [kh, kw] = g.kernel;
+  const [sh, sw] = g.strides;
+  const copy =
+    sw === 1
+      ? `__builtin_memcpy(row, p, ${4 * g.columns});`
+      : `for (long i = 0; i < ${g.columns}; i++) row[i] = p[i * ${sw}];`;
+  return `static __attribute__((noinline)) void ${name}(const float *image, long k, long images, float *row) {
+  const long tap = k % ${kh * kw};
+  image += k / ${kh * kw} * ${g.paddedHeight * g.paddedWidth} + tap / ${kw} * ${g.dilations[0] * g.paddedWidth} + tap % ${kw} * ${g.dilations[1]};
+  const float *end = row + (images * ${g.pixels} + ${isa.width - 1}) / ${isa.width} * ${isa.width};
+  for (long n = 0; n < images; n++)
+    for (long y = 0; y < ${g.rows}; y++, row += ${g.columns}) {
+      const float *p = image + n * ${image} + y * ${sh * g.paddedWidth};
+      ${copy}
+    }
+  while (row < end) *row++ = 0;
+}
+`;
+}
+
+/** C of `NAME(a, b, out, vectors, add)`: dot products of each row of a with each of b. */
+function emitDots(
+  name: string,
+  rows: number,
+  columns: number,
+  length: number,
+  outRow: number,
+  isa: Isa,
+): string {
+  const v = vectorType(isa);
+  const all = range(rows).flatMap((i) => range(columns).map((j) => [i, j] as const));
+  const loads = range(rows).map((i) => `${v} a${i} = ${v}_load(a + ${i * length});`);
+  const steps = range(columns).map((j) => {
+    const sums = range(rows).map((i) => `s${i}_${j} += a${i} * x;`);
+    return `{ ${v} x = ${v}_load(b + ${j * length}); ${sums.join(' ')} }`;
+  });
+  return `static __attribute__((noinline)) void ${name}(const float *a, const float *b, float *out, long vectors, int add) {
+  ${all.map(([i, j]) => `${v} s${i}_${j} = {0};`).join('\n  ')}
+  for (long p = 0; p < vectors; p++) {
+    ${[...loads, ...steps].join('\n    ')}
+    a += ${isa.width}; b += ${isa.width};
+  }
+  ${all
+    .map(([i, j]) => {
+      const at = `out[${i * outRow + j}]`;
+      return `${at} = ${v}_sum(s${i}_${j}) + (add ? ${at} : 0);`;
+    })
+    .join('\n  ')}
+}
+`;
+}
