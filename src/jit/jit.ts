@@ -16,6 +16,8 @@ import {
   liftFresh,
   specKey,
 } from './leaves.ts';
+import { explainNative } from './native/explain.ts';
+import { isNative, openNative, type Session } from './native/open.ts';
 import { DIALECTS } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
@@ -27,12 +29,16 @@ import { addStats, type JitStats, noStats } from './run/stats.ts';
 import { type Tensor, tf } from './tf.ts';
 import { activeTracer, type LeafSpec, trace } from './trace/tracer.ts';
 
-export type Executor = 'onnx' | 'eager';
+export const EXECUTORS = ['auto', 'native', 'onnx', 'eager'] as const;
+export type Executor = (typeof EXECUTORS)[number];
 
 export interface JitOptions {
   /**
    * `'onnx'` (default) compiles the function and runs each call as one ONNX Runtime call;
+   * `'native'` compiles it to C, which takes a C compiler; `'auto'` does that too, compares the first
+   * results with those of ONNX Runtime, and falls back to it without a compiler or agreement;
    * `'eager'` runs it op by op on TensorFlow.js' active backend, for comparison and debugging.
+   * `GIBBS_EXECUTOR` sets another default.
    */
   readonly executor?: Executor;
   /**
@@ -80,7 +86,7 @@ export interface JitFunction<A extends unknown[], R> {
 
 /** What one set of argument shapes was compiled to. */
 interface Compiled {
-  readonly session: OnnxSession;
+  readonly session: Session;
   readonly hash: string;
   readonly outputs: readonly LeafSpec[];
   readonly structure: Structure;
@@ -107,9 +113,9 @@ export function jit<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: JitOptions = {},
 ): JitFunction<A, R> {
-  const { executor = 'onnx', donate = [], threads = 1 } = options;
-  if (executor !== 'onnx' && executor !== 'eager') {
-    throw new ConfigError(`jit: unknown executor '${executor}' (known: onnx, eager)`);
+  const { executor = executorOfEnvironment(), donate = [], threads = 1 } = options;
+  if (!EXECUTORS.includes(executor)) {
+    throw new ConfigError(`jit: unknown executor '${executor}' (known: ${EXECUTORS.join(', ')})`);
   }
   const name = options.name ?? (fn.name || 'anonymous');
   const stats = noStats();
@@ -141,18 +147,23 @@ export function jit<A extends unknown[], R>(
     stats.traces++;
     const started = performance.now();
     const hash = hashGraph(recorded.graph);
-    let model = readCache(hash, provider);
-    if (model === undefined) {
-      model = lowerToOnnx(optimise(recorded.graph), name, undefined, DIALECTS[provider]);
-      writeCache(hash, provider, model);
-    } else {
-      stats.cacheHits++;
-    }
     const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
-    const counts = { inputs: inputs.length, outputs: outputs.length };
-    const session = new OnnxSession(model.bytes, counts, { threads, provider });
+    const openOnnx = (): Session => {
+      let model = readCache(hash, provider);
+      if (model === undefined) {
+        model = lowerToOnnx(optimise(recorded.graph), name, undefined, DIALECTS[provider]);
+        writeCache(hash, provider, model);
+      } else {
+        stats.cacheHits++;
+      }
+      stats.nodesExecuted = model.nodeCount;
+      const counts = { inputs: inputs.length, outputs: outputs.length };
+      return new OnnxSession(model.bytes, counts, { threads, provider });
+    };
+    const session = compilesToC(executor, provider)
+      ? openNative(executor, recorded.graph, name, openOnnx, stats)
+      : openOnnx();
     stats.nodesTraced = recorded.graph.nodes.length;
-    stats.nodesExecuted = model.nodeCount;
     stats.compileMs += performance.now() - started;
     const buffers = new BufferPool(outputs);
     return { session, hash, outputs, structure: recorded.structure, buffers, calls: 0 };
@@ -195,7 +206,8 @@ export function jit<A extends unknown[], R>(
     session.run(leaves.map(asSlot), results);
     for (const i of donate) for (const tensor of tensorsIn(args[i])) buffers.giveUp(tensor);
     const tensors = results.map((result) => hostToTensor(result.data, result));
-    stats.onnxCalls++;
+    if (isNative(session)) stats.nativeCalls++;
+    else stats.onnxCalls++;
     stats.runMs += performance.now() - started;
     return unflatten(target.structure, tensors) as R;
   };
@@ -208,7 +220,11 @@ export function jit<A extends unknown[], R>(
 
   const explain = (...args: unknown[]): string => {
     const raw = recordFor(args);
-    return describe(name, raw, optimise(raw));
+    const lean = optimise(raw);
+    const text = describe(name, raw, lean);
+    return executor === 'native' || executor === 'auto'
+      ? `${text}\n\n${explainNative(lean)}`
+      : text;
   };
 
   const fingerprint = (...args: unknown[]): string => hashGraph(recordFor(args));
@@ -254,6 +270,20 @@ function flattenNamed(what: string, tree: unknown) {
     const rest = error.message.slice('tree: '.length).replace('the root', '');
     throw new ShapeError(`${what}${rest}`);
   }
+}
+
+/** C runs on the processor only. */
+function compilesToC(executor: Executor, provider: Provider): boolean {
+  if (executor === 'native' && provider !== 'cpu') {
+    throw new ConfigError(
+      `jit: executor 'native' runs on device 'cpu', not '${provider}'; use 'auto' or 'onnx'`,
+    );
+  }
+  return provider === 'cpu' && executor !== 'onnx';
+}
+
+function executorOfEnvironment(): Executor {
+  return (process.env['GIBBS_EXECUTOR'] || 'onnx') as Executor;
 }
 
 function checkedCalls(option: boolean | number | undefined): number {

@@ -2,6 +2,7 @@ import { InterruptedError, ParallelError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import { isInterrupted, shield } from '../core/interrupt.ts';
 import type { Key } from '../core/random.ts';
+import type { Executor } from '../jit/index.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
 import { agreedError } from './parallel/ranks.ts';
 import { resumedTogether } from './parallel/resume.ts';
@@ -45,8 +46,8 @@ export interface TrainOptions<State> {
   readonly checkpointSeconds?: number;
   /** Iterations between checkpoints, beside the seconds. Default: none. */
   readonly checkpointSteps?: number;
-  /** Default `'onnx'`. */
-  readonly executor?: 'onnx' | 'eager';
+  /** Default: that of `jit`. */
+  readonly executor?: Executor;
   /**
    * The other processes of the job, each of which trains with the same options and takes a share of
    * each batch. The numbers are those of one process, but for rounding. Rank 0 alone writes.

@@ -29,7 +29,7 @@ describe('the executor of the comparisons', () => {
     const args = (name: string) => ['--dir', '/nowhere', '--executor', name];
     const quiet = () => {};
     expect(await main(args('torch'), quiet, (t) => said.push(t), none)).toBe(2);
-    expect(said.join('')).toMatch(/onnx or eager, got 'torch'/);
+    expect(said.join('')).toMatch(/onnx, native, eager, got 'torch'/);
     await main(args('eager'), quiet, quiet, none);
     expect(executorName()).toBe('eager');
   });

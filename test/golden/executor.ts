@@ -6,17 +6,18 @@ import { eagerly, toTensor } from './tensors.ts';
 
 /**
  * How a whole training step runs in the comparisons: traced and executed by the engine, or
- * operation by operation. GIBBS_GOLDEN_EXECUTOR (`--executor` of the command) is `onnx` (default)
- * or `eager`.
+ * operation by operation. GIBBS_GOLDEN_EXECUTOR (`--executor` of the command) is `onnx` (default),
+ * `native` or `eager`.
  */
-export type ExecutorName = 'onnx' | 'eager';
+export const EXECUTORS = ['onnx', 'native', 'eager'] as const;
+export type ExecutorName = (typeof EXECUTORS)[number];
 
 export function executorName(): ExecutorName {
   const name = process.env['GIBBS_GOLDEN_EXECUTOR'] ?? ('jit' in engine ? 'onnx' : 'eager');
-  if (name !== 'onnx' && name !== 'eager') {
-    throw new Error(`GIBBS_GOLDEN_EXECUTOR must be 'onnx' or 'eager', got '${name}'`);
+  if (!EXECUTORS.includes(name as ExecutorName)) {
+    throw new Error(`GIBBS_GOLDEN_EXECUTOR must be one of ${EXECUTORS.join(', ')}, got '${name}'`);
   }
-  return name;
+  return name as ExecutorName;
 }
 
 const isHost = (v: unknown): v is HostTensor =>
@@ -27,7 +28,7 @@ const isTensor = (v: unknown): v is tf.Tensor => v instanceof tf.Tensor;
 export function executor(
   fn: (...args: never[]) => unknown,
 ): (...args: unknown[]) => Promise<unknown> {
-  const compiled = executorName() === 'onnx' ? jitted(fn) : fn;
+  const compiled = executorName() === 'eager' ? fn : jitted(fn);
   return (...args) =>
     eagerly(() => {
       const tensors = flatten(args, isHost);
@@ -41,6 +42,6 @@ export function executor(
 }
 
 function jitted(fn: (...args: never[]) => unknown): (...args: never[]) => unknown {
-  const { jit } = engine as unknown as { jit: <F>(f: F) => F };
-  return jit(fn);
+  const { jit } = engine as unknown as { jit: <F>(f: F, options: { executor: string }) => F };
+  return jit(fn, { executor: executorName() });
 }

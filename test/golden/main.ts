@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { EXECUTORS, type ExecutorName } from './executor.ts';
 import { loadRegistry, type Registry } from './registry.ts';
 import { type Row, runFolder } from './runner.ts';
 
@@ -8,7 +9,7 @@ Compares Gibbs with reference numbers: runs the case for every *.safetensors and
 
   --dir DIR       folder with the reference files
   --only PATTERN  only names that contain PATTERN, or match it when it holds a *
-  --executor NAME how training steps run: onnx (default, compiled) or eager (op by op)
+  --executor NAME how training steps run: onnx (default), native (compiled C) or eager (op by op)
   --json          one JSON object with all rows instead of the table
   --help          this text
 
@@ -55,8 +56,8 @@ export async function main(
     return 2;
   }
   if (options.executor !== undefined) {
-    if (options.executor !== 'onnx' && options.executor !== 'eager') {
-      err(`golden: --executor must be onnx or eager, got '${options.executor}'\n`);
+    if (!EXECUTORS.includes(options.executor as ExecutorName)) {
+      err(`golden: --executor must be one of ${EXECUTORS.join(', ')}, got '${options.executor}'\n`);
       return 2;
     }
     process.env['GIBBS_GOLDEN_EXECUTOR'] = options.executor;

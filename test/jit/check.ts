@@ -74,8 +74,16 @@ function weightsLike(tensors: readonly { shape: readonly number[] }[], seed: num
   return tensors.map((t, k) => floats(t.shape, 'real', seed + k));
 }
 
-/** Runs one sample; returns the largest relative deviations seen. */
-export function check(entry: Entry, sample: Sample): Record<keyof Outcome, number> {
+/** A sample as a function with its derivatives, its arguments, and what it gives eagerly. */
+export interface Case {
+  readonly f: Everything;
+  readonly args: readonly HostTensor[];
+  readonly weights: readonly HostTensor[];
+  readonly penalties: readonly HostTensor[];
+  readonly eager: Outcome;
+}
+
+export function caseOf(entry: Entry, sample: Sample): Case {
   const f = everything(entry, sample);
   const inputs = differentiated(entry, sample.args).map((i) => sample.args[i]);
   const probe = tf.tidy(() =>
@@ -86,11 +94,17 @@ export function check(entry: Entry, sample: Sample): Record<keyof Outcome, numbe
   const eager = jit(everything(entry, { ...sample, f: sample.eager ?? sample.f }), {
     executor: 'eager',
   })(sample.args.map(tensorOf), weights.map(tensorOf), penalties.map(tensorOf));
-  const jitted = jit(f, { name: entry.name });
-  const call = (args: readonly HostTensor[]) =>
-    jitted([...args], weights as HostTensor[], penalties as HostTensor[]);
-  const result = call(sample.args);
+  tf.dispose(probe);
+  return { f, args: sample.args, weights, penalties, eager };
+}
 
+/** Compares what a case gave with what it gives eagerly; returns the largest relative deviations. */
+export function compare(
+  entry: Entry,
+  sample: Sample,
+  result: Outcome,
+  eager: Outcome,
+): Record<keyof Outcome, number> {
   const worst = { values: 0, first: 0, second: 0 };
   for (const level of ['values', 'first', 'second'] as const) {
     expect(result[level].length).toBe(eager[level].length);
@@ -106,6 +120,17 @@ export function check(entry: Entry, sample: Sample): Record<keyof Outcome, numbe
       worst[level] = Math.max(worst[level], deviation);
     }
   }
+  return worst;
+}
+
+/** Runs one sample; returns the largest relative deviations seen. */
+export function check(entry: Entry, sample: Sample): Record<keyof Outcome, number> {
+  const { f, args, weights, penalties, eager } = caseOf(entry, sample);
+  const jitted = jit(f, { name: entry.name });
+  const call = (moved: readonly HostTensor[]) =>
+    jitted([...moved], weights as HostTensor[], penalties as HostTensor[]);
+  const result = call(args);
+  const worst = compare(entry, sample, result, eager);
   let calls = 1;
   if (entry.order > 0 && entry.noDifferences === undefined) {
     compareWithDifferences(entry, sample, { call, result, weights, penalties });
@@ -117,7 +142,7 @@ export function check(entry: Entry, sample: Sample): Record<keyof Outcome, numbe
     onnx: calls,
     eager: 0,
   });
-  tf.dispose([probe, eager, result] as never);
+  tf.dispose([eager, result] as never);
   return worst;
 }
 

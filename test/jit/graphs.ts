@@ -248,10 +248,43 @@ export function buildGraph(program: Program): Graph {
   return b.finish(nodes.slice(-6));
 }
 
+/** Graphs with the same arguments as one, that has all their results. */
+export function mergeGraphs(graphs: readonly Graph[]): Graph {
+  const b = new GraphBuilder();
+  const inputs = graphs[0].inputs.map((id) => {
+    const { shape, dtype } = graphs[0].nodes[id];
+    return b.input(shape, dtype);
+  });
+  const outputs = graphs.flatMap((graph) => {
+    const map: number[] = [];
+    for (const node of graph.nodes) {
+      map[node.id] =
+        node.op === 'input'
+          ? inputs[node.attrs.index]
+          : b.add(
+              node.op,
+              node.inputs.map((i) => map[i]),
+              node.attrs as never,
+            );
+    }
+    return graph.outputs.map((id) => map[id]);
+  });
+  return b.finish(outputs);
+}
+
 /** The outputs of a graph, run as it stands. */
 export function runGraph(graph: Graph, inputs: readonly HostTensor[]): Float32Array[] {
   const counts = { inputs: inputs.length, outputs: graph.outputs.length };
   const session = new OnnxSession(lowerToOnnx(graph, 'fuzz').bytes, counts, { threads: 1 });
+  return runSession(session, graph, inputs);
+}
+
+/** The outputs of a graph by what it was compiled to, which is disposed. */
+export function runSession(
+  session: Pick<OnnxSession, 'run' | 'dispose'>,
+  graph: Graph,
+  inputs: readonly HostTensor[],
+): Float32Array[] {
   const outputs = graph.outputs.map((id) => {
     const { shape, dtype } = graph.nodes[id];
     return { data: new Float32Array(sizeOf(shape)), shape, dtype };

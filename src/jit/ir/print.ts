@@ -32,7 +32,7 @@ const nodeFlops = (graph: Graph, node: Node) =>
     node.inputs.map((i) => graph.nodes[i]),
   );
 
-function quantity(n: number, unit: string): string {
+export function quantity(n: number, unit: string): string {
   const prefixes = ['', 'k', 'M', 'G', 'T'];
   let scaled = n;
   let p = 0;

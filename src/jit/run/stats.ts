@@ -4,11 +4,15 @@ export interface JitStats {
   traces: number;
   /** Retraces of the checked mode; they compile nothing. */
   checks: number;
-  /** Nodes recorded, and ONNX nodes that are executed per call, of the latest trace. */
+  /** Nodes recorded, and ONNX nodes or C functions executed per call, of the latest trace. */
   nodesTraced: number;
   nodesExecuted: number;
-  /** Calls answered by ONNX Runtime, and by eager TensorFlow.js because that was asked for. */
+  /**
+   * Calls answered by ONNX Runtime, by compiled C, and by eager TensorFlow.js because that was asked
+   * for.
+   */
   onnxCalls: number;
+  nativeCalls: number;
   eagerCalls: number;
   /** Compilations answered from the disk cache. */
   cacheHits: number;
@@ -23,6 +27,7 @@ export const noStats = (): JitStats => ({
   nodesTraced: 0,
   nodesExecuted: 0,
   onnxCalls: 0,
+  nativeCalls: 0,
   eagerCalls: 0,
   cacheHits: 0,
   traceMs: 0,

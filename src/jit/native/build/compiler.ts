@@ -67,7 +67,17 @@ function examine(candidate: string): Compiler | null {
 export function compilerFlags(): readonly string[] {
   const native = process.arch === 'arm64' ? '-mcpu=native' : '-march=native';
   const extra = process.env['GIBBS_CFLAGS']?.trim().split(/\s+/).filter(Boolean) ?? [];
-  return ['-std=gnu11', '-O2', native, '-fno-math-errno', '-fPIC', '-shared', '-w', ...extra];
+  return [
+    '-std=gnu11',
+    '-O2',
+    native,
+    '-fno-math-errno',
+    '-fopenmp-simd',
+    '-fPIC',
+    '-shared',
+    '-w',
+    ...extra,
+  ];
 }
 
 let features: readonly string[] | undefined;

@@ -1,0 +1,66 @@
+import type { DType } from '../../../core/host-tensor.ts';
+import type { Node, Op } from '../../ir/ops.ts';
+import { type GemmCall, gemmKernel } from '../gemm/gemm.ts';
+import type { Base, CallItem } from '../plan/items.ts';
+import type { View } from '../plan/view.ts';
+import { Parameters, SCRATCH, type UnitCode } from './unit.ts';
+
+/** Says one node as C text: the statements of a function of its own. */
+export type CallRule<K extends Op> = (c: CallEmitter, node: Node<K>) => string;
+
+/** What the rules of calls write with. */
+export class CallEmitter {
+  readonly views: readonly View[];
+  private readonly bases: readonly Base[];
+  private readonly item: CallItem;
+  private readonly parameters = new Parameters();
+  private readonly helpers: string[] = [];
+  private floats = 0;
+
+  constructor(bases: readonly Base[], item: CallItem) {
+    this.bases = bases;
+    this.item = item;
+    this.views = item.views;
+  }
+
+  finish(body: string): UnitCode {
+    const { parameters, helpers, floats } = this;
+    return { parameters: parameters.list, body, helpers, scratch: floats };
+  }
+
+  shape(i: number): readonly number[] {
+    return this.views[i].shape;
+  }
+
+  dtype(i: number): DType {
+    return this.bases[this.views[i].base].dtype;
+  }
+
+  /** The array of an operand. */
+  operand(i: number): string {
+    const { base, offset } = this.views[i];
+    return this.parameters.name(base, offset, this.dtype(i), false);
+  }
+
+  /** The array of the result. */
+  result(): string {
+    const { base } = this.item;
+    return this.parameters.name(base, 0, this.bases[base].dtype, true);
+  }
+
+  /** So many floats of memory that are this unit's own while it runs. */
+  scratch(floats: number): string {
+    const at = this.floats;
+    this.floats += 16 * Math.ceil(floats / 16);
+    const name = this.parameters.name(SCRATCH, 0, 'float32', true);
+    return at === 0 ? name : `(${name} + ${at})`;
+  }
+
+  /** A call of a product of matrices. */
+  product(call: GemmCall, a: string, b: string, c: string, out: string): string {
+    const { name, source, scratch } = gemmKernel(call);
+    if (!this.helpers.includes(source)) this.helpers.push(source);
+    const own = scratch > 0 ? this.scratch(scratch) : 'NULL';
+    return `${name}(${a}, ${b}, ${c}, ${out}, ${own});`;
+  }
+}

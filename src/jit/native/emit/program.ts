@@ -1,0 +1,135 @@
+import type { HostData } from '../../../core/host-tensor.ts';
+import type { Base, CallItem, Work } from '../plan/items.ts';
+import { ELEMENT_BYTES, type Location, planMemory } from '../plan/memory.ts';
+import type { Step } from '../plan/schedule.ts';
+import { emitCall } from './calls.ts';
+import { literal, MEMORY_TYPE } from './elements.ts';
+import { emitLoops } from './loops.ts';
+import { PRELUDE } from './prelude.ts';
+import { declaration, type Parameter, SCRATCH, type UnitCode } from './unit.ts';
+
+/** A step as C text, and what it needs to run. */
+export interface Program {
+  readonly source: string;
+  readonly arenaBytes: number;
+  /** Literal arrays too large for the text: they are handed in after the arguments. */
+  readonly constants: readonly HostData[];
+  /** Units in order: the function that runs each, and its steps. */
+  readonly functions: readonly string[];
+  readonly steps: readonly Step[];
+  readonly work: Work;
+}
+
+/** Literals of more elements are handed in, not compiled in. */
+const MOST_LITERALS = 256;
+
+export function emitProgram(work: Work, steps: readonly Step[], inputs: number): Program {
+  const codes = steps.map((step) => emitUnit(work.bases, step));
+  const memory = planMemory(
+    work,
+    steps,
+    codes.map((code) => code.scratch),
+  );
+  const helpers = new Set(codes.flatMap((code) => code.helpers));
+  const functions = new Map<string, string>();
+  const definitions: string[] = [];
+  const names = codes.map((code) => {
+    const text = functionText(code);
+    let name = functions.get(text);
+    if (name === undefined) {
+      name = `u${functions.size}`;
+      functions.set(text, name);
+      definitions.push(`UNIT ${name}${text}`);
+    }
+    return name;
+  });
+  const literals = new Literals(work.bases, inputs);
+  const calls = codes.map((code, t) => {
+    const args = code.parameters.map((parameter) =>
+      argument(parameter, memory.locations, memory.scratch[t], literals),
+    );
+    return `  ${names[t]}(${args.join(', ')});`;
+  });
+  const source = [
+    PRELUDE,
+    ...literals.definitions,
+    ...helpers,
+    ...definitions,
+    'void gibbs_run(char *arena, void *const *in, void *const *out) {',
+    ...calls,
+    '}',
+    '',
+  ].join('\n');
+  const { arenaBytes } = memory;
+  return { source, arenaBytes, constants: literals.arrays, functions: names, steps, work };
+}
+
+function emitUnit(bases: readonly Base[], step: Step): UnitCode {
+  const [head] = step.items;
+  return head.kind === 'call' ? emitCall(bases, head as CallItem) : emitLoops(bases, step);
+}
+
+function functionText({ parameters, body }: UnitCode): string {
+  return `(${parameters.map(declaration).join(', ')}) {\n${body}\n}`;
+}
+
+function argument(
+  { base, offset, dtype, written }: Parameter,
+  locations: ReadonlyMap<number, Location>,
+  scratch: number | undefined,
+  literals: Literals,
+): string {
+  const type = `${written ? '' : 'const '}${MEMORY_TYPE[dtype]} *`;
+  const pointer = (start: string, bytes: number) => `(${type})(${start} + ${bytes})`;
+  if (base === SCRATCH) return pointer('arena', scratch ?? 0);
+  const location = locations.get(base);
+  if (location === undefined) throw new Error(`native emit: base ${base} lies nowhere`);
+  const bytes = location.offset + offset * ELEMENT_BYTES[dtype];
+  switch (location.in) {
+    case 'arena':
+      return pointer('arena', bytes);
+    case 'input':
+      return pointer(`(char *)in[${location.index}]`, bytes);
+    case 'output':
+      return pointer(`(char *)out[${location.index}]`, bytes);
+    case 'const':
+      return pointer(literals.start(location.base), bytes);
+  }
+}
+
+/** The literal arrays of a step. */
+class Literals {
+  readonly arrays: HostData[] = [];
+  readonly definitions: string[] = [];
+  private readonly bases: readonly Base[];
+  private readonly inputs: number;
+  private readonly starts = new Map<number, string>();
+
+  constructor(bases: readonly Base[], inputs: number) {
+    this.bases = bases;
+    this.inputs = inputs;
+  }
+
+  /** The address of a literal, as C text. */
+  start(id: number): string {
+    let text = this.starts.get(id);
+    if (text === undefined) {
+      text = this.define(this.bases[id]);
+      this.starts.set(id, text);
+    }
+    return text;
+  }
+
+  private define({ id, source, dtype, size }: Base): string {
+    if (source.kind !== 'const') throw new Error(`native emit: base ${id} is no literal`);
+    const { data } = source.node.attrs;
+    if (size > MOST_LITERALS) {
+      this.arrays.push(data);
+      return `(char *)in[${this.inputs + this.arrays.length - 1}]`;
+    }
+    const values = Array.from(data, (v) => literal(v, dtype)).join(', ');
+    const type = `static const ${MEMORY_TYPE[dtype]}`;
+    this.definitions.push(`${type} c${id}[] __attribute__((aligned(64))) = {${values}};`);
+    return `(const char *)c${id}`;
+  }
+}

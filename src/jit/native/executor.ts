@@ -1,0 +1,62 @@
+import koffi from 'koffi';
+import type { Graph } from '../ir/ops.ts';
+import type { Slot } from '../run/session.ts';
+import { buildNative, type NativeLibrary } from './build/library.ts';
+import { lowerToC } from './compile.ts';
+
+/** Vector loads want their arrays at cache lines. */
+const ALIGNMENT = 64n;
+
+/** A graph compiled to C. Runs are synchronous, and results are written into the caller's arrays. */
+export class NativeSession {
+  /** C functions called per run. */
+  readonly nodeCount: number;
+  /** Whether no compiler had to run. */
+  readonly cached: boolean;
+  private readonly arena: Uint8Array;
+  private readonly constants: readonly ArrayBufferView[];
+  readonly library: NativeLibrary;
+  private open = true;
+
+  /**
+   * @param graph optimised; its arguments and results are those of `run`.
+   * @throws NativeBuildError when there is no compiler, or it fails.
+   */
+  constructor(graph: Graph, name: string) {
+    const { source, arenaBytes, constants, functions } = lowerToC(graph);
+    this.nodeCount = functions.length;
+    this.constants = constants;
+    this.library = buildNative(source, { name });
+    this.cached = this.library.cached;
+    this.arena = alignedBytes(arenaBytes);
+  }
+
+  /** Runs once; results are written into the arrays of `outputs`, which no input may share. */
+  run(inputs: readonly Slot[], outputs: readonly Slot[]): void {
+    if (!this.open) throw new Error('NativeSession: disposed');
+    const ins = addresses([...inputs.map((slot) => slot.data), ...this.constants]);
+    const outs = addresses(outputs.map((slot) => slot.data));
+    this.library.run(this.arena, ins, outs);
+  }
+
+  dispose(): void {
+    if (this.open) this.library.close();
+    this.open = false;
+  }
+}
+
+function alignedBytes(bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes + 2 * Number(ALIGNMENT));
+  const past = Number(addressOf(whole) % ALIGNMENT);
+  return whole.subarray(Number(ALIGNMENT) - past, Number(ALIGNMENT) - past + Math.max(bytes, 1));
+}
+
+function addressOf(array: ArrayBufferView): bigint {
+  // V8 keeps small arrays in its own heap and moves them; asking for the buffer ends that.
+  void array.buffer;
+  // An array without elements has no address.
+  return array.byteLength === 0 ? 0n : BigInt(koffi.address(array));
+}
+
+const addresses = (arrays: readonly ArrayBufferView[]) =>
+  BigUint64Array.from(arrays, (array) => addressOf(array));
