@@ -137,8 +137,12 @@ class Collector implements Work {
   }
 
   private padded(node: Node<'pad'>, view: View): Access {
-    const { before } = node.attrs;
+    const { before, value } = node.attrs;
     const axes = longAxes(node.shape);
+    if (sizeOf(view.shape) === 0) {
+      const base = this.newBase([], node.dtype, { kind: 'splat', value }).id;
+      return { base, offset: 0, strides: axes.map(() => 0), guards: [] };
+    }
     const offset = before.reduce((at, b, i) => at - b * view.strides[i], view.offset);
     const guards = axes.flatMap((i, axis) =>
       view.shape[i] === node.shape[i]
