@@ -20,7 +20,9 @@ export function openNative(
 ): Session {
   const graph = optimise(recorded);
   const session =
-    executor === 'native' ? new NativeSession(graph, name) : new AutoSession(graph, name, reference);
+    executor === 'native'
+      ? new NativeSession(graph, name)
+      : new AutoSession(graph, name, reference);
   if (session.cached) stats.cacheHits++;
   stats.nodesExecuted = session.nodeCount;
   return session;
