@@ -1,3 +1,4 @@
+import { gemm } from './gemm.ts';
 import { IMAGES } from './images.ts';
 import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
@@ -10,6 +11,7 @@ import { toyStep } from './toy-step.ts';
 export const BENCHES: readonly (Bench | Survey)[] = [
   toyStep,
   ...toyObjectives,
+  gemm,
   kernel,
   ...STORE,
   niceMle,

@@ -1,13 +1,14 @@
 import type { Isa } from '../gemm/isa.ts';
 import { range } from '../gemm/micro.ts';
+import { emitSums } from '../gemm/reduce.ts';
 import { cutEvenly } from '../gemm/tiles.ts';
 import { vectorType } from '../gemm/vector.ts';
 import { align, type Emitted } from './forward.ts';
 import type { Geometry } from './geometry.ts';
 import { emitPadding } from './padded.ts';
 
-/** Floats of dy that are worked on together: half of a second-level cache. */
-const DY_FLOATS = 131_072;
+/** Pixels that are worked on together: rows of x that long stay in the first cache level. */
+const PIXELS_AT_ONCE = 1024;
 
 /**
  * C of `NAME(x, dy, c, out, scratch)`: every weight is a dot product over the pixels of all images.
@@ -16,9 +17,11 @@ const DY_FLOATS = 131_072;
 export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
   const { width } = isa;
   const [filtersAtOnce, placesAtOnce] = isa.vectors === 3 ? [4, 6] : [3, 3];
-  const most = Math.max(1, Math.min(g.batch, Math.floor(DY_FLOATS / (g.filters * g.pixels))));
+  const most = Math.max(1, Math.floor(PIXELS_AT_ONCE / g.pixels));
   const blocks = cutEvenly(g.batch, most);
-  const length = align(Math.max(...blocks.map((b) => b.size)) * g.pixels, isa);
+  const lines = align(Math.max(...blocks.map((b) => b.size)) * g.pixels, isa) / width;
+  // An odd number: rows a power of two apart would share a few places of the cache.
+  const length = (lines + 1 - (lines % 2)) * width;
   const paddedFloats = g.bare
     ? 0
     : align(Math.max(...blocks.map((b) => b.size)) * g.paddedImage, isa);
@@ -119,12 +122,14 @@ function emitDots(
     ${[...loads, ...steps].join('\n    ')}
     a += ${isa.width}; b += ${isa.width};
   }
-  ${all
-    .map(([i, j]) => {
-      const at = `out[${i * outRow + j}]`;
-      return `${at} = ${v}_sum(s${i}_${j}) + (add ? ${at} : 0);`;
-    })
-    .join('\n  ')}
+  float t[${all.length}];
+${emitSums(
+  all.map(([i, j]) => `s${i}_${j}`),
+  't',
+  isa,
+).join('\n')}
+  for (int i = 0; i < ${rows}; i++)
+    for (int j = 0; j < ${columns}; j++) out[i * ${outRow} + j] = t[i * ${columns} + j] + (add ? out[i * ${outRow} + j] : 0);
 }
 `;
 }
