@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto';
 import {
   readdirSync,
   readFileSync,
@@ -66,7 +65,7 @@ export class DiskCache {
     try {
       makeFolder(folder);
       const path = this.#path(folder, key);
-      const temporary = `${path}.${randomUUID()}.tmp`;
+      const temporary = `${path}.${crypto.randomUUID()}.tmp`;
       writeFileSync(temporary, Buffer.concat([digestOf(body), body]));
       renameSync(temporary, path);
       this.#prune(folder);
@@ -93,5 +92,7 @@ export class DiskCache {
 }
 
 function digestOf(content: Uint8Array | string): Buffer {
+  // Loaded when it is needed: the first cell of a kernel need not wait for it.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update(content).digest();
 }

@@ -1,4 +1,3 @@
-import { crc32, deflateSync } from 'node:zlib';
 import { ShapeError } from './errors.ts';
 
 /** The bytes every PNG file begins with. */
@@ -14,6 +13,9 @@ export interface Image {
 
 /** Colour types of the PNG specification, by number of channels. */
 export const PNG_COLOUR = { 1: 0, 3: 2, 4: 6 } as const;
+
+/** Loaded when it is needed: the first cell of a kernel need not wait for it. */
+const zlib = () => process.getBuiltinModule('node:zlib');
 
 /** A PNG file. @throws ShapeError when the data does not fill the picture. */
 export function encodePng({ width, height, channels, data }: Image): Buffer {
@@ -35,7 +37,7 @@ export function encodePng({ width, height, channels, data }: Image): Buffer {
   return Buffer.concat([
     PNG_SIGNATURE,
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
+    chunk('IDAT', zlib().deflateSync(rows)),
     chunk('IEND', new Uint8Array(0)),
   ]);
 }
@@ -45,6 +47,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   out.writeUInt32BE(data.length, 0);
   out.write(type, 4, 'latin1');
   out.set(data, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
+  out.writeUInt32BE(zlib().crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
   return out;
 }

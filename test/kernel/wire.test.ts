@@ -16,7 +16,7 @@ describe('frames', () => {
     );
     for (const size of [1, 2, 3, 7, 64, 1000, stream.length]) {
       const got: [FromUser, number[]][] = [];
-      const reader = new FrameReader((message, rest) => got.push([message, [...rest]]));
+      const reader = new FrameReader<FromUser>((message, rest) => got.push([message, [...rest]]));
       for (let at = 0; at < stream.length; at += size) reader.push(stream.subarray(at, at + size));
       expect(got.map(([message]) => message)).toEqual(messages);
       expect(got[2][1]).toEqual([7, 8, 9]);
@@ -37,7 +37,7 @@ describe('frames of text', () => {
       text(2, 2, 'e'),
     ];
     const got: FromUser[] = [];
-    const reader = new FrameReader((message) => got.push(message));
+    const reader = new FrameReader<FromUser>((message) => got.push(message));
     reader.push(Buffer.concat(messages.map((message) => encodeFrame(message))));
     expect(got).toEqual([
       text(1, 1, 'aß'),

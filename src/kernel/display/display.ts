@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { ConfigError, ShapeError } from '../../core/errors.ts';
 import { encodePng, type Image } from '../../core/png.ts';
 import type { CommManager } from '../user/comms.ts';
@@ -87,7 +86,7 @@ export interface Display {
 /** The `display` of a notebook. */
 export function createDisplay(sink: DisplaySink, comms: CommManager): Display {
   const raw = (bundle: MimeBundle, options: ShowOptions = {}): DisplayHandle => {
-    const id = options.id ?? randomUUID();
+    const id = options.id ?? crypto.randomUUID();
     sink.show(bundle, { id, update: false, metadata: options.metadata ?? {} });
     return new DisplayHandle(id, sink);
   };

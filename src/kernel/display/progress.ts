@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { ConfigError } from '../../core/errors.ts';
 import type { DisplaySink } from './display.ts';
 
@@ -17,7 +16,7 @@ export class Progress {
   readonly #sink: DisplaySink;
   readonly #label: string;
   readonly #interval: number;
-  readonly #id = randomUUID();
+  readonly #id = crypto.randomUUID();
   readonly #start = performance.now();
   #shown = Number.NEGATIVE_INFINITY;
   #done = 0;

@@ -1,3 +1,4 @@
+import { splitBuffers } from '../user/frames.ts';
 import type { FromUser } from '../user/wire.ts';
 import type { Executor } from './executor.ts';
 import type { KernelIo } from './kernel-io.ts';
@@ -20,13 +21,10 @@ export class CommBridge {
   }
 
   forward(message: Message): undefined {
-    this.#user().send({
-      t: 'comm',
-      kind: message.header.msg_type as CommKind,
-      content: message.content,
-      metadata: message.metadata,
-      buffers: message.buffers,
-    });
+    const { content, metadata, buffers } = message;
+    const kind = message.header.msg_type as CommKind;
+    const lengths = buffers.map((buffer) => buffer.byteLength);
+    this.#user().send({ t: 'comm', kind, content, metadata, buffers: lengths }, buffers);
     return undefined;
   }
 
@@ -35,11 +33,7 @@ export class CommBridge {
       this.#open = frame.open;
       return;
     }
-    let at = 0;
-    const buffers = (frame.buffers ?? []).map((length) => {
-      at += length;
-      return rest.subarray(at - length, at);
-    });
+    const buffers = splitBuffers(frame.buffers ?? [], rest);
     const parent = this.#executor.origin(frame.c);
     this.#io.publish(frame.kind, frame.content, parent, { metadata: frame.metadata, buffers });
   }

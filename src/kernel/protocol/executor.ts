@@ -88,13 +88,13 @@ export class Executor {
   interrupt(): void {
     this.#interrupted = true;
     const cell = this.#current?.cell.number;
-    if (cell !== undefined) this.#user().send({ t: 'interrupt', cell });
+    if (cell !== undefined) this.#user().tell({ t: 'interrupt', cell });
   }
 
   /** What the user entered. */
   answer(value: string): void {
     const id = this.#asked.shift();
-    if (id !== undefined) this.#user().send({ t: 'input', id, value });
+    if (id !== undefined) this.#user().tell({ t: 'input', id, value });
   }
 
   /** What comes next must come after the text so far. */
@@ -213,7 +213,7 @@ export class Executor {
       const what = { cell: number, code, count, silent, allowStdin, userExpressions: expressions };
       this.#user().send({ t: 'execute', ...what });
       // Stop pressed before the cell had begun.
-      if (this.#interrupted) this.#user().send({ t: 'interrupt', cell: number });
+      if (this.#interrupted) this.#user().tell({ t: 'interrupt', cell: number });
     });
   }
 

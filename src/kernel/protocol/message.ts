@@ -1,4 +1,10 @@
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import {
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomUUID,
+  timingSafeEqual,
+} from 'node:crypto';
 import { DataError } from '../../core/errors.ts';
 
 /** Version of the Jupyter messaging protocol that this kernel speaks. */
@@ -30,7 +36,7 @@ export interface Message {
 /** Signs and verifies messages with the key of the connection file; no key, no signatures. */
 export class Signer {
   readonly #scheme: string;
-  readonly #key: string;
+  readonly #key: KeyObject | undefined;
 
   /** @throws DataError when the scheme is not an HMAC. */
   constructor(key: string, scheme = 'hmac-sha256') {
@@ -40,11 +46,11 @@ export class Signer {
       );
     }
     this.#scheme = scheme.slice('hmac-'.length);
-    this.#key = key;
+    this.#key = key === '' ? undefined : createSecretKey(Buffer.from(key));
   }
 
-  sign(parts: readonly Uint8Array[]): string {
-    if (this.#key === '') return '';
+  sign(parts: readonly (Uint8Array | string)[]): string {
+    if (this.#key === undefined) return '';
     const hmac = createHmac(this.#scheme, this.#key);
     for (const part of parts) hmac.update(part);
     return hmac.digest('hex');
@@ -52,7 +58,7 @@ export class Signer {
 
   /** Compares in constant time. */
   verify(parts: readonly Uint8Array[], signature: Uint8Array): boolean {
-    if (this.#key === '') return true;
+    if (this.#key === undefined) return true;
     const expected = Buffer.from(this.sign(parts));
     return expected.length === signature.length && timingSafeEqual(expected, signature);
   }
@@ -84,11 +90,31 @@ export function decodeMessage(frames: readonly Buffer[], signer: Signer): Messag
   };
 }
 
+/**
+ * The frames of a message. JSON stays text: ZeroMQ copies it, but of a buffer of such a size it keeps
+ * a reference, and has the main thread woken to let it go.
+ */
 export function encodeMessage(message: Message, signer: Signer): (Uint8Array | string)[] {
-  const parts = [message.header, message.parent, message.metadata, message.content].map((part) =>
-    Buffer.from(JSON.stringify(part)),
-  );
+  const { header, parent, metadata, content } = message;
+  const parts = [
+    JSON.stringify(header),
+    headerText(parent),
+    JSON.stringify(metadata),
+    JSON.stringify(content),
+  ];
   return [...message.idents, DELIMITER, signer.sign(parts), ...parts, ...message.buffers];
+}
+
+/** The texts of parents: a cell has many children. */
+const texts = new WeakMap<object, string>();
+
+function headerText(parent: Message['parent']): string {
+  let text = texts.get(parent);
+  if (text === undefined) {
+    text = JSON.stringify(parent);
+    texts.set(parent, text);
+  }
+  return text;
 }
 
 /** Makes messages of one kernel session. */

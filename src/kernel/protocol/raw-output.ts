@@ -25,16 +25,19 @@ export class RawOutput {
     const fd = (this.#source as { _handle?: { fd?: number } | null })._handle?.fd;
     // Not on every system is there a descriptor to read; what is late then comes after the cell.
     if (fd === undefined || fd < 0) return;
-    const bytes = Buffer.allocUnsafe(1 << 16);
-    for (let round = 0; round < MOST; round++) {
-      let length = 0;
-      try {
-        length = readSync(fd, bytes);
-      } catch {
-        // EAGAIN: there is nothing.
+    const { stackTraceLimit } = Error;
+    // That there is nothing comes as an error, after nearly every cell.
+    Error.stackTraceLimit = 0;
+    try {
+      for (let round = 0; round < MOST; round++) {
+        const length = readSync(fd, SCRATCH);
+        if (length === 0) return;
+        this.#push(Buffer.from(SCRATCH.subarray(0, length)));
       }
-      if (length === 0) return;
-      this.#push(Buffer.from(bytes.subarray(0, length)));
+    } catch {
+      // EAGAIN.
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
   }
 
@@ -43,6 +46,8 @@ export class RawOutput {
     if (text !== '') this.#onText(text);
   }
 }
+
+const SCRATCH = Buffer.allocUnsafe(1 << 16);
 
 /** Rounds of 64 KiB: more than pipes and sockets hold. */
 const MOST = 16;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { FrameReader } from '../user/frames.ts';
-import type { FromUser, ToUser } from '../user/wire.ts';
+import { encodeFrame, FrameReader } from '../user/frames.ts';
+import { type FromUser, REQUEST_FD, type ToHost, type ToWorker } from '../user/wire.ts';
 import { paced } from './paced.ts';
 import { RawOutput } from './raw-output.ts';
 
@@ -29,14 +29,14 @@ export function spawnUser(): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, ...flags, host], {
     // Cells change variables that a compiled function captured: its second call checks.
     env: { GIBBS_CHECKED: '2', ...process.env },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
-    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', 'pipe'],
   });
 }
 
 /** The process in which the user's code runs. */
 export class UserProcess {
   readonly #child: ChildProcess;
+  readonly #requests: Writable;
   readonly #raw: readonly RawOutput[];
   readonly #ready: Promise<void>;
   #started = false;
@@ -45,7 +45,11 @@ export class UserProcess {
 
   constructor(child: ChildProcess, handlers: UserProcessHandlers) {
     this.#child = child;
-    const [, stdout, stderr, frames] = this.#child.stdio as Readable[];
+    const streams: readonly unknown[] = this.#child.stdio;
+    const [, stdout, stderr, frames] = streams as Readable[];
+    this.#requests = streams[REQUEST_FD] as Writable;
+    // Of a process that is gone; `close` says so.
+    this.#requests.on('error', () => undefined);
     this.#raw = [
       new RawOutput(stdout, (text) => handlers.onRaw(1, text)),
       new RawOutput(stderr, (text) => handlers.onRaw(2, text)),
@@ -54,7 +58,7 @@ export class UserProcess {
     this.#ready = new Promise((resolve) => {
       ready = resolve;
     });
-    const reader = new FrameReader((message, rest) => {
+    const reader = new FrameReader<FromUser>((message, rest) => {
       if (message.t === 'ready') {
         this.#started = true;
         ready();
@@ -89,7 +93,13 @@ export class UserProcess {
     return this.#ready;
   }
 
-  send(message: ToUser): void {
+  /** Asks the thread of the cells. */
+  send(message: ToWorker, buffers?: readonly Uint8Array[]): void {
+    this.#requests.write(encodeFrame(message, buffers));
+  }
+
+  /** Tells the main thread, which is never busy. */
+  tell(message: ToHost): void {
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 

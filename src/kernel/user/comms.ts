@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Channel } from './channel.ts';
 import { currentCell, runInCell } from './context.ts';
 import type { Json } from './wire.ts';
@@ -55,7 +54,7 @@ export class CommManager {
     data: Json = {},
     options: { buffers?: readonly Uint8Array[]; metadata?: Json; id?: string } = {},
   ): Comm {
-    const comm = new Comm(this, target, options.id ?? randomUUID());
+    const comm = new Comm(this, target, options.id ?? crypto.randomUUID());
     this.#comms.set(comm.id, comm);
     const content = { comm_id: comm.id, target_name: target, data };
     this.send('comm_open', content, options.metadata ?? {}, options.buffers ?? []);

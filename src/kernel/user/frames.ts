@@ -1,4 +1,4 @@
-import type { FromUser } from './wire.ts';
+import type { FromUser, ToWorker } from './wire.ts';
 
 /** In place of the length of the JSON: no JSON but text, which comes in floods. */
 const TEXT = 0xffff_ffff;
@@ -6,7 +6,10 @@ const TEXT_HEAD = 13;
 const EMPTY = Buffer.alloc(0);
 
 /** One frame: u32 length of all that follows, u32 length of the JSON, the JSON, the buffers. */
-export function encodeFrame(message: FromUser, buffers: readonly Uint8Array[] = []): Buffer {
+export function encodeFrame(
+  message: FromUser | ToWorker,
+  buffers: readonly Uint8Array[] = [],
+): Buffer {
   if (message.t === 'text') return encodeText(message.c, message.s, message.x);
   const json = JSON.stringify(message);
   const length = Buffer.byteLength(json);
@@ -35,16 +38,25 @@ function encodeText(cell: number, stream: 1 | 2, text: string): Buffer {
   return frame;
 }
 
+/** The buffers of these lengths that `rest` consists of. */
+export function splitBuffers(lengths: readonly number[], rest: Buffer): Buffer[] {
+  let at = 0;
+  return lengths.map((length) => {
+    at += length;
+    return rest.subarray(at - length, at);
+  });
+}
+
 /** Cuts a byte stream into frames; texts that follow each other come joined. */
-export class FrameReader {
-  readonly #onFrame: (message: FromUser, rest: Buffer) => void;
+export class FrameReader<T extends FromUser | ToWorker> {
+  readonly #onFrame: (message: T, rest: Buffer) => void;
   #chunks: Buffer[] = [];
   #size = 0;
   #text = '';
   #cell = 0;
   #stream: 1 | 2 = 1;
 
-  constructor(onFrame: (message: FromUser, rest: Buffer) => void) {
+  constructor(onFrame: (message: T, rest: Buffer) => void) {
     this.#onFrame = onFrame;
   }
 
@@ -66,7 +78,7 @@ export class FrameReader {
       else {
         this.#endText();
         const jsonEnd = at + 8 + length;
-        const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as FromUser;
+        const message = JSON.parse(all.toString('utf8', at + 8, jsonEnd)) as T;
         this.#onFrame(message, all.subarray(jsonEnd, end));
       }
       at = end;
@@ -91,7 +103,7 @@ export class FrameReader {
     if (this.#text === '') return;
     const frame = { t: 'text', c: this.#cell, s: this.#stream, x: this.#text } as const;
     this.#text = '';
-    this.#onFrame(frame, EMPTY);
+    this.#onFrame(frame as FromUser as T, EMPTY);
   }
 
   #join(): void {

@@ -2,12 +2,13 @@ import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Stopper } from './stopper.ts';
 import {
-  type FromWorker,
+  type HostToWorker,
   INPUT_BYTES,
-  type ToUser,
+  type ToHost,
   WORD_COUNT,
   WORDS,
   type WorkerData,
+  type WorkerToHost,
 } from './wire.ts';
 
 /**
@@ -33,7 +34,7 @@ const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
 });
 const stopper = new Stopper(worker, words);
 
-worker.on('message', (message: FromWorker) => {
+worker.on('message', (message: WorkerToHost) => {
   if (message.t === 'ready') setTimeout(() => void stopper.warmUp(), 300).unref();
   else {
     try {
@@ -57,16 +58,15 @@ worker.on('exit', (code) => {
   process.send?.({ t: 'died', why }, () => process.kill(process.pid, 'SIGKILL'));
 });
 
-process.on('message', (message: ToUser) => {
+process.on('message', (message: ToHost) => {
   if (message.t === 'interrupt') void stopper.stop(message.cell);
-  else if (message.t === 'input') answer(message);
-  else worker.postMessage(message);
+  else answer(message);
 });
 
 /** Hands a reply to the thread, which may be waiting for it synchronously. */
-function answer(message: Extract<ToUser, { t: 'input' }>): void {
+function answer(message: Extract<ToHost, { t: 'input' }>): void {
   if (message.id !== Atomics.load(words, WORDS.question)) {
-    worker.postMessage(message);
+    worker.postMessage(message satisfies HostToWorker);
     return;
   }
   const bytes = Buffer.from(message.value).subarray(0, INPUT_BYTES);

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { GibbsError } from '../../core/errors.ts';
-import { type FromWorker, WORDS } from './wire.ts';
+import { WORDS, type WorkerToHost } from './wire.ts';
 
 /** `process.exit()` in a cell: the cell ends, the notebook does not. */
 export class ExitError extends GibbsError {
@@ -33,7 +33,7 @@ export function guardProcess(words: Int32Array, reply: Uint8Array): void {
   };
   process.chdir = (directory: string) => {
     Atomics.store(words, WORDS.input, 0);
-    parentPort?.postMessage({ t: 'chdir', path: directory } satisfies FromWorker);
+    parentPort?.postMessage({ t: 'chdir', path: directory } satisfies WorkerToHost);
     Atomics.wait(words, WORDS.input, 0, 5000);
     if (Atomics.load(words, WORDS.input) >= 0) return;
     const text = Buffer.from(reply.slice(0, 4096)).toString();

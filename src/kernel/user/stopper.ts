@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
 import { signalChildren } from './children.ts';
-import { type ToWorker, WORDS } from './wire.ts';
+import { type HostToWorker, WORDS } from './wire.ts';
 
 interface CallFrame {
   readonly location: { readonly scriptId: string };
@@ -227,7 +227,7 @@ export class Stopper {
     return Atomics.load(this.#words, WORDS.running) === cell;
   }
 
-  #post(message: ToWorker): void {
+  #post(message: HostToWorker): void {
     this.#worker.postMessage(message);
   }
 

@@ -1,9 +1,11 @@
 /**
- * What the protocol process and the user process say to each other. Requests go down Node's IPC
- * channel; everything the user's code produces comes up as frames on file descriptor 3, written
- * synchronously, so that it keeps its order and survives a crash.
+ * What the protocol process and the user process say to each other. Everything the user's code
+ * produces comes up as frames on file descriptor 3, written synchronously, so that it keeps its order
+ * and survives a crash. Requests go down as frames on file descriptor 5, straight to the thread of
+ * the cells; what must reach it while it computes goes down Node's IPC channel to the main thread.
  */
 export const FRAME_FD = 3;
+export const REQUEST_FD = 5;
 
 export type Json = Record<string, unknown>;
 
@@ -19,18 +21,23 @@ export interface ExecuteRequest {
   readonly userExpressions: Readonly<Record<string, string>>;
 }
 
-export type ToUser =
+/** What the thread of the cells does when it is free. */
+export type ToWorker =
   | ExecuteRequest
-  /** Stops `cell`, which may not have begun. */
-  | { readonly t: 'interrupt'; readonly cell: number }
   | { readonly t: 'complete'; readonly id: number; readonly code: string; readonly offset: number }
   | {
       readonly t: 'comm';
       readonly kind: 'comm_open' | 'comm_msg' | 'comm_close';
       readonly content: Json;
       readonly metadata: Json;
-      readonly buffers: readonly Uint8Array[];
-    }
+      /** Byte lengths of the buffers that follow. */
+      readonly buffers: readonly number[];
+    };
+
+/** What the main thread of the user process does, whatever the thread of the cells does. */
+export type ToHost =
+  /** Stops `cell`, which may not have begun. */
+  | { readonly t: 'interrupt'; readonly cell: number }
   | { readonly t: 'input'; readonly id: number; readonly value: string };
 
 /** An error as `error` messages and replies carry it. */
@@ -116,12 +123,12 @@ export interface WorkerData {
 }
 
 /** From the main thread of the user process to the thread that runs cells. */
-export type ToWorker =
-  | ToUser
+export type HostToWorker =
+  | Extract<ToHost, { t: 'input' }>
   /** V8 was stopped inside `cell`: nothing of it runs any more. */
   | { readonly t: 'terminated'; readonly cell: number }
   /** `cell` waits for something: give it up. */
   | { readonly t: 'cancel'; readonly cell: number };
 
 /** From the thread that runs cells to the main thread. */
-export type FromWorker = { readonly t: 'ready' } | { readonly t: 'chdir'; readonly path: string };
+export type WorkerToHost = { readonly t: 'ready' } | { readonly t: 'chdir'; readonly path: string };

@@ -10,14 +10,16 @@ import { CommManager } from './comms.ts';
 import { completeRuntime } from './complete.ts';
 import { installConsole } from './console.ts';
 import { currentCell, leaveCell } from './context.ts';
+import { splitBuffers } from './frames.ts';
 import { guardProcess } from './process-guard.ts';
+import { Requests } from './requests.ts';
 import { isInterrupt, Session } from './session.ts';
 import { StackTraces } from './stack.ts';
 import { installStdin, Stdin } from './stdin.ts';
 import { installTimers } from './timers.ts';
 import { lowerWithTypeScript } from './typescript-compiler.ts';
 import { installUnwind } from './unwind.ts';
-import type { FromWorker, ToWorker, WorkerData } from './wire.ts';
+import type { HostToWorker, ToWorker, WorkerData, WorkerToHost } from './wire.ts';
 
 /** The thread that runs the cells. */
 const { words: shared, input } = workerData as WorkerData;
@@ -76,29 +78,34 @@ session.scope.define('prompt', (text = '') => stdin.askSync(String(text)));
 session.scope.define('password', (text = '') => stdin.askSync(String(text), true));
 session.scope.define('readline', (text = '') => stdin.ask(String(text)));
 
-parentPort?.on('message', (message: ToWorker) => {
+function handle(message: ToWorker, rest: Buffer): void {
   leaveCell();
   switch (message.t) {
     case 'execute':
       void session.execute(message);
       return;
-    case 'terminated':
-    case 'cancel':
-      session.interrupt(message.cell, message.t === 'terminated');
+    case 'comm': {
+      const { kind, content, metadata, buffers } = message;
+      comms.receive(kind, content, metadata, splitBuffers(buffers, rest));
       return;
-    case 'input':
-      stdin.answer(message);
-      return;
-    case 'comm':
-      comms.receive(message.kind, message.content, message.metadata, message.buffers);
-      return;
+    }
     case 'complete': {
       const found = completeRuntime(message.code, message.offset, session.scope);
       channel.send({ t: 'completions', id: message.id, ...found });
       return;
     }
   }
+}
+
+const requests = new Requests(handle);
+
+parentPort?.on('message', (message: HostToWorker) => {
+  leaveCell();
+  if (message.t === 'input') stdin.answer(message);
+  else session.interrupt(message.cell, message.t === 'terminated');
+  requests.go();
 });
 
+requests.listen();
 channel.send({ t: 'ready' });
-parentPort?.postMessage({ t: 'ready' } satisfies FromWorker);
+parentPort?.postMessage({ t: 'ready' } satisfies WorkerToHost);
