@@ -1,5 +1,6 @@
 import type { Bench } from './lib/bench.ts';
 import { serveArgs, typescriptCommand } from './lib/command.ts';
+import { oursBothWays } from './lib/ours.ts';
 import { pythonPeers } from './lib/python-peers.ts';
 
 /** An iteration takes up to ten seconds: few of them suffice to warm up. */
@@ -40,7 +41,7 @@ function imageBench(network: Network, task: Task, width: number): Bench {
       const mine = [...ours.args, ...serveArgs(options.threads, WARMUP), '--network', network];
       return {
         specs: [
-          { label: 'ours', role: 'ours', command: ours.command, args: [...mine, ...args] },
+          ...oursBothWays({ label: 'ours', command: ours.command, args: [...mine, ...args] }),
           ...peers.specs,
         ],
         missing: peers.missing,

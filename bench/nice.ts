@@ -1,5 +1,6 @@
 import type { Bench } from './lib/bench.ts';
 import { serveArgs, typescriptCommand } from './lib/command.ts';
+import { oursBothWays } from './lib/ours.ts';
 import { pythonPeers } from './lib/python-peers.ts';
 
 /** An iteration takes up to a second: few of them suffice to warm up. */
@@ -18,12 +19,11 @@ function niceBench(method: 'mle' | 'ddaebm', title: string, iters: number): Benc
       const peers = await pythonPeers({ torch, args, warmup: WARMUP }, options);
       return {
         specs: [
-          {
+          ...oursBothWays({
             label: 'ours',
-            role: 'ours',
             command: ours.command,
             args: [...ours.args, ...serveArgs(options.threads, WARMUP), ...args],
-          },
+          }),
           ...peers.specs,
         ],
         missing: peers.missing,

@@ -1,6 +1,7 @@
 import { TOY_METHODS, type ToyMethod } from '../src/experiments/toy-methods.ts';
 import type { Bench } from './lib/bench.ts';
 import { serveArgs, typescriptCommand } from './lib/command.ts';
+import { oursBothWays } from './lib/ours.ts';
 import { pythonPeers } from './lib/python-peers.ts';
 
 /** What peers/toy_objectives.py calls the methods that it has. */
@@ -34,12 +35,11 @@ function objective(method: ToyMethod): Bench {
             );
       return {
         specs: [
-          {
+          ...oursBothWays({
             label: method,
-            role: 'ours',
             command: ours.command,
             args: [...ours.args, ...serveArgs(options.threads), '--method', method],
-          },
+          }),
           ...peers.specs,
         ],
         missing: peers.missing,

@@ -1,5 +1,6 @@
 import type { Bench } from './lib/bench.ts';
 import { serveArgs, typescriptCommand } from './lib/command.ts';
+import { oursBothWays } from './lib/ours.ts';
 import { pythonPeers } from './lib/python-peers.ts';
 
 /** One iteration of DDAEBM on 25 Gaussians at the sizes of the paper's toy networks. */
@@ -29,12 +30,11 @@ export const toyStep: Bench = {
     });
     return {
       specs: [
-        {
+        ...oursBothWays({
           label: 'ours',
-          role: 'ours',
           command: ours.command,
           args: [...ours.args, ...serveArgs(options.threads)],
-        },
+        }),
         ...peers.specs,
         ...(options.quick ? [] : [eager('wasm', 2), eager('cpu', 1)]),
       ],

@@ -15,12 +15,10 @@ import type { Metrics, Objective } from '../../src/objectives/objective.ts';
 import { flatLayout, pack, unpack } from '../../src/optim/flat.ts';
 import { drawNoise } from '../../src/train/noise.ts';
 import { type Program, serve } from '../lib/serve.ts';
-import { versionOf } from './toy-task.ts';
+import { ourEngine } from './engine.ts';
 
 const SHAPE = [3, 32, 32];
-const ME = {
-  versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
-};
+const ENGINE = ourEngine();
 
 interface Sizes {
   readonly network: string;
@@ -82,8 +80,8 @@ function training(sizes: Sizes, threads: number): Program<unknown> {
   let state: unknown = objective.init(0);
   let iteration = 0;
   return {
-    name: `Gibbs, ${sizes.network} step`,
-    ...ME,
+    name: `${ENGINE.name}, ${sizes.network} step`,
+    versions: ENGINE.versions,
     draw() {
       const key = { seed: 0, stream: 'bench', step: iteration++ };
       const size = objective.batchShape.reduce((a, b) => a * b, 1);
@@ -122,8 +120,8 @@ function evaluation(sizes: Sizes, threads: number): Program<unknown> {
   });
   let iteration = 0;
   return {
-    name: `Gibbs, ${sizes.network} ${sizes.task}`,
-    ...ME,
+    name: `${ENGINE.name}, ${sizes.network} ${sizes.task}`,
+    versions: ENGINE.versions,
     draw() {
       const key = { seed: 0, stream: 'bench', step: iteration++ };
       return hostTensor(

@@ -8,7 +8,7 @@ import { jit, type Tensor } from '../../src/jit/index.ts';
 import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
 import { drawNoise } from '../../src/train/noise.ts';
 import { serve } from '../lib/serve.ts';
-import { versionOf } from './toy-task.ts';
+import { ourEngine } from './engine.ts';
 
 const DIM = 784;
 /** Random bytes: the time does not depend on what the digits look like. */
@@ -30,8 +30,7 @@ await serve(
     let state: unknown = objective.init(0);
     let iteration = 0;
     return {
-      name: `Gibbs, ONNX Runtime ${versionOf('onnxruntime-node')}`,
-      versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+      ...ourEngine(),
       draw() {
         const key = { seed: 0, stream: 'bench', step: iteration++ };
         const pixels = gatherRows(bank, DIM, integers(key, batch, IMAGES));

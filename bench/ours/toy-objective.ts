@@ -3,7 +3,8 @@ import { toyMethod } from '../../src/experiments/toy-methods.ts';
 import { jit, type Tensor } from '../../src/jit/index.ts';
 import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
 import { serve } from '../lib/serve.ts';
-import { objectiveTask, type ToyDraw, versionOf } from './toy-task.ts';
+import { ourEngine } from './engine.ts';
+import { objectiveTask, type ToyDraw } from './toy-task.ts';
 
 /** Any method of `gibbs run toy` at its preset `paper`: `--method NAME`. */
 await serve<ToyDraw>(
@@ -15,10 +16,11 @@ await serve<ToyDraw>(
         task.objective.step(state, batch, noise),
       { donate: [0], name: method, threads },
     );
+    const engine = ourEngine();
     let state: unknown = task.state;
     return {
-      name: `${method}: Gibbs, ONNX Runtime ${versionOf('onnxruntime-node')}`,
-      versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+      name: `${method}: ${engine.name}`,
+      versions: engine.versions,
       draw: task.draw,
       step({ batch, noise }) {
         const result = step(state, batch, noise);

@@ -1,7 +1,8 @@
 import { jit, type Tensor } from '../../src/jit/index.ts';
 import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
 import { serve } from '../lib/serve.ts';
-import { type ToyDraw, toyTask, versionOf } from './toy-task.ts';
+import { ourEngine } from './engine.ts';
+import { type ToyDraw, toyTask } from './toy-task.ts';
 
 await serve<ToyDraw>(({ threads }) => {
   const task = toyTask();
@@ -12,8 +13,7 @@ await serve<ToyDraw>(({ threads }) => {
   );
   let state: unknown = task.state;
   return {
-    name: `Gibbs, ONNX Runtime ${versionOf('onnxruntime-node')}`,
-    versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+    ...ourEngine(),
     draw: task.draw,
     step({ batch, noise }) {
       const result = step(state, batch, noise);

@@ -1,0 +1,12 @@
+import { findCompiler } from '../../src/jit/native/build/compiler.ts';
+import { versionOf } from './toy-task.ts';
+
+/** What runs our jitted functions in this process, as `GIBBS_EXECUTOR` has it. */
+export function ourEngine(): { name: string; versions: Record<string, string> } {
+  if (process.env['GIBBS_EXECUTOR'] === 'native') {
+    const { version } = findCompiler();
+    return { name: 'Gibbs, compiled C', versions: { compiler: version } };
+  }
+  const version = versionOf('onnxruntime-node');
+  return { name: `Gibbs, ONNX Runtime ${version}`, versions: { 'onnxruntime-node': version } };
+}
