@@ -1,21 +1,12 @@
 import { ConfigError, ShapeError, TraceError } from '../core/errors.ts';
 import type { HostTensor } from '../core/host-tensor.ts';
 import { flatten, type Structure, structureKey, unflatten } from '../core/tree.ts';
+import { type Callable, disposeOnce, runOnDevice, runOnProcessor } from './calls.ts';
 import { registerMissingGradients } from './gradients.ts';
 import { hashGraph } from './ir/hash.ts';
 import type { Graph } from './ir/ops.ts';
 import { costOf, printCost, printGraph, printSummary } from './ir/print.ts';
-import {
-  asSlot,
-  asTensor,
-  hostToTensor,
-  isLeaf,
-  isTensor,
-  leafSpec,
-  lift,
-  liftFresh,
-  specKey,
-} from './leaves.ts';
+import { asTensor, isLeaf, isTensor, leafSpec, lift, liftFresh, specKey } from './leaves.ts';
 import { explainNative } from './native/explain.ts';
 import { isNative, openNative, type Session } from './native/open.ts';
 import { DIALECTS } from './onnx/dialect.ts';
@@ -85,12 +76,9 @@ export interface JitFunction<A extends unknown[], R> {
 }
 
 /** What one set of argument shapes was compiled to. */
-interface Compiled {
-  readonly session: Session;
+interface Compiled extends Callable {
   readonly hash: string;
-  readonly outputs: readonly LeafSpec[];
   readonly structure: Structure;
-  readonly buffers: BufferPool;
   calls: number;
 }
 
@@ -104,7 +92,9 @@ const registry = new Set<{ name: string; stats: JitStats }>();
  *
  * Arguments may hold `tf.Tensor`s, host arrays and numbers (each number is an argument of its own,
  * so a changing learning rate compiles once). Results are `tf.Tensor`s on the `cpu` backend, whose
- * `dataSync()` copies nothing.
+ * `dataSync()` copies nothing. On another device than the processor, the results of a function that
+ * is donated its state stay on the device: they go into the next call as they are, and `dataSync()`
+ * or an eager op fetches them.
  *
  * @throws TraceError when the function cannot be traced; names the op and the line.
  * @throws ShapeError when an argument is not a tree of tensors.
@@ -166,7 +156,7 @@ export function jit<A extends unknown[], R>(
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.compileMs += performance.now() - started;
     const buffers = new BufferPool(outputs);
-    return { session, hash, outputs, structure: recorded.structure, buffers, calls: 0 };
+    return { session, provider, hash, outputs, structure: recorded.structure, buffers, calls: 0 };
   };
 
   const call = (...args: unknown[]): R => {
@@ -201,11 +191,12 @@ export function jit<A extends unknown[], R>(
     }
     target.calls++;
     const started = performance.now();
-    const { buffers, session } = target;
-    const results = target.outputs.map((spec) => ({ ...spec, data: buffers.take(spec) }));
-    session.run(leaves.map(asSlot), results);
-    for (const i of donate) for (const tensor of tensorsIn(args[i])) buffers.giveUp(tensor);
-    const tensors = results.map((result) => hostToTensor(result.data, result));
+    const donated = donate.flatMap((i) => tensorsIn(args[i]));
+    const { session } = target;
+    const tensors =
+      session instanceof OnnxSession && provider !== 'cpu'
+        ? runOnDevice({ ...target, session }, leaves, donated, donate.length > 0)
+        : runOnProcessor(target, leaves, donated);
     if (isNative(session)) stats.nativeCalls++;
     else stats.onnxCalls++;
     stats.runMs += performance.now() - started;
@@ -293,10 +284,6 @@ function checkedCalls(option: boolean | number | undefined): number {
 }
 
 const tensorsIn = (tree: unknown) => flatten(tree, isLeaf).leaves.filter(isTensor);
-
-const disposeOnce = (tensor: Tensor) => {
-  if (!tensor.isDisposed) tensor.dispose();
-};
 
 /** True while TensorFlow.js records a gradient eagerly. */
 const isDifferentiating = () => tf.engine().state.gradientDepth > 0;

@@ -7,7 +7,9 @@ import {
   sizeOf,
 } from '../core/host-tensor.ts';
 import { flatten, type Tree, unflatten } from '../core/tree.ts';
-import type { Slot } from './run/session.ts';
+import { deviceValueOf } from './run/device-backend.ts';
+import type { Provider } from './run/provider.ts';
+import type { Input, Slot } from './run/session.ts';
 import { type Tensor, tf } from './tf.ts';
 import type { LeafSpec } from './trace/tracer.ts';
 
@@ -54,6 +56,12 @@ export function asSlot(leaf: Leaf): Slot {
   if (typeof leaf === 'number') return { data: Float32Array.of(leaf), shape: [], dtype: 'float32' };
   if (!isTensor(leaf)) return leaf;
   return { data: leaf.dataSync() as HostData, shape: leaf.shape, dtype: leaf.dtype as DType };
+}
+
+/** As `asSlot`, for a session of `provider`; what lies in the memory of that device stays there. */
+export function asInput(leaf: Leaf, provider: Provider): Input {
+  const value = isTensor(leaf) ? deviceValueOf(leaf) : undefined;
+  return value?.provider === provider ? value : asSlot(leaf);
 }
 
 /** Any leaf as a tensor; a tensor as it is. */

@@ -1,10 +1,18 @@
 #!/bin/bash
-# Installs what the end-to-end tests use beside npm packages, from Debian: Chromium for JupyterLab,
-# Python's venv for Jupyter, Slurm for sweeps on a cluster. Needs root where something is missing.
+# Installs what the end-to-end tests use beside npm packages, from Debian: Chromium for JupyterLab, and
+# its SwiftShader for WebGPU; Python's venv for Jupyter, Slurm for sweeps on a cluster. Needs root
+# where something is missing.
 set -euo pipefail
 missing=()
 command -v chromium > /dev/null || command -v google-chrome > /dev/null || missing+=(chromium)
 command -v chromedriver > /dev/null || missing+=(chromium-driver)
+swiftshader() {
+  for folder in /usr/lib/chromium /usr/share/chromium /opt/google/chrome; do
+    if [ -e "$folder/vk_swiftshader_icd.json" ]; then return 0; fi
+  done
+  return 1
+}
+swiftshader || missing+=(chromium-common)
 python3 -c 'import venv, ensurepip' 2> /dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get > /dev/null || { echo "no apt-get here to install ${missing[*]}" >&2; exit 1; }

@@ -5,16 +5,8 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { gibbsVersion, packageVersion } from '../../core/versions.ts';
 import { type Command, JSON_OPTION, table } from '../command.ts';
-
-/** One finding: what it is, what was found, whether work can go on with it. */
-export interface Finding {
-  readonly name: string;
-  readonly found: string;
-  /** `missing`: optional and absent. `broken`: needed. */
-  readonly state: 'ok' | 'missing' | 'broken';
-  /** What to do about it. */
-  readonly advice?: string;
-}
+import { devices } from '../doctor/devices.ts';
+import type { Finding } from '../doctor/finding.ts';
 
 export const doctorCommand: Command = {
   usage: 'doctor',
@@ -41,6 +33,7 @@ async function examine(): Promise<Finding[]> {
     { name: 'processor', found: processor(), state: 'ok' },
     { name: 'memory', found: memory(), state: 'ok' },
     await engine(),
+    ...(await devices()),
     ...(await backends()),
     await runsFolder(),
     ...tools(),

@@ -108,10 +108,14 @@ export function tensorProto(
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-export function valueInfoProto(name: string, type: OnnxType, shape: readonly number[]): Message {
-  const dims = new Message();
-  for (const d of shape) dims.message(1, new Message().int(1, d));
-  const tensor = new Message().int(1, ONNX_TYPE[type]).message(2, dims);
+/** Without a shape: of any. */
+export function valueInfoProto(name: string, type: OnnxType, shape?: readonly number[]): Message {
+  const tensor = new Message().int(1, ONNX_TYPE[type]);
+  if (shape !== undefined) {
+    const dims = new Message();
+    for (const d of shape) dims.message(1, new Message().int(1, d));
+    tensor.message(2, dims);
+  }
   return new Message().string(1, name).message(2, new Message().message(1, tensor));
 }
 
@@ -140,4 +144,15 @@ export function modelProto(name: string, parts: ModelParts): Uint8Array {
     .message(7, graph)
     .message(8, opset('', OPSET));
   return (parts.portable ? model : model.message(8, opset('com.microsoft', 1))).finish();
+}
+
+/** A model that gives back its one argument, whatever its shape. */
+export function identityModel(type: OnnxType): Uint8Array {
+  return modelProto('identity', {
+    nodes: [nodeProto('Identity', ['in0'], ['out0'], {}, '')],
+    initializers: [],
+    inputs: [valueInfoProto('in0', type)],
+    outputs: [valueInfoProto('out0', type)],
+    portable: true,
+  });
 }

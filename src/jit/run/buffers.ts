@@ -4,6 +4,13 @@ import type { LeafSpec } from '../trace/tracer.ts';
 
 const bufferKey = ({ shape, dtype }: LeafSpec) => `${dtype} ${sizeOf(shape)}`;
 
+/** An array for the values of a tensor. */
+export function arrayOf({ shape, dtype }: LeafSpec): HostData {
+  const size = sizeOf(shape);
+  if (dtype === 'float32') return new Float32Array(size);
+  return dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
+}
+
 /** Arrays for results: those that earlier calls were given up are used again. */
 export class BufferPool {
   private readonly spare = new Map<string, HostData[]>();
@@ -20,9 +27,7 @@ export class BufferPool {
   take(spec: LeafSpec): HostData {
     const spare = this.spare.get(bufferKey(spec))?.pop();
     if (spare !== undefined) return spare;
-    const size = sizeOf(spec.shape);
-    if (spec.dtype === 'float32') return new Float32Array(size);
-    return spec.dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size);
+    return arrayOf(spec);
   }
 
   /** Disposes a tensor; keeps its array if no other tensor has it and a result may need it. */

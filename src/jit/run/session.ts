@@ -1,5 +1,8 @@
 import type { DType, HostData } from '../../core/host-tensor.ts';
 import { runNative } from '../../core/interrupt.ts';
+import type { LeafSpec } from '../trace/tracer.ts';
+import { boundResults, deviceMemory } from './binding.ts';
+import { DeviceValue } from './device-value.ts';
 import { explainFault } from './faults.ts';
 import { type OrtApi, ortApi, type Pointer } from './ort-api.ts';
 import type { Provider } from './provider.ts';
@@ -12,6 +15,9 @@ export interface Slot {
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
+
+/** What a session is given: an array, or what it or another session of the device made. */
+export type Input = Slot | DeviceValue;
 
 export interface SessionOptions {
   /** Threads inside one run. More than one only pays for large products on an idle machine. */
@@ -80,24 +86,66 @@ export class OnnxSession {
    * Runs once; results are written into the arrays of `outputs`.
    * @throws DeviceError when the device fails or its memory is used up; the session stays good.
    */
-  run(inputs: readonly Slot[], outputs: readonly Slot[]): void {
-    const { ort, handle, inputNames, outputNames } = this;
-    if (handle === undefined) throw new Error('OnnxSession: disposed');
-    const values = new BigUint64Array(inputs.length + outputs.length);
-    let made = 0;
-    try {
-      for (const slot of inputs) values[made++] = this.tensor(slot);
-      for (const slot of outputs) values[made++] = this.tensor(slot);
-      const [feeds, fetches] = [values, values.subarray(inputs.length)];
+  run(inputs: readonly Input[], outputs: readonly Slot[]): void {
+    const { ort, inputNames, outputNames } = this;
+    this.calling((tensor) => {
+      const feeds = BigUint64Array.from(inputs, tensor);
+      const fetches = BigUint64Array.from(outputs, tensor);
       const [ins, outs] = [inputs.length, outputs.length];
-      const status = runNative(() =>
-        ort.run(handle, null, inputNames.table, feeds, ins, outputNames.table, outs, fetches),
+      return (handle) =>
+        ort.run(handle, null, inputNames.table, feeds, ins, outputNames.table, outs, fetches);
+    });
+  }
+
+  /** Runs once; results stay in the memory of the device. @throws as `run`. */
+  runOnDevice(inputs: readonly Input[], outputs: readonly LeafSpec[]): DeviceValue[] {
+    const { ort, provider, inputNames, outputNames } = this;
+    const what = 'ONNX Runtime refused a binding';
+    let results: Pointer[] = [];
+    this.calling((tensor) => {
+      const memory = deviceMemory(ort, provider);
+      const binding = ort.create(what, (out) => ort.createBinding(this.handle, out));
+      inputs.forEach((input, i) => {
+        ort.check(ort.bindInput(binding, inputNames.table[i], tensor(input)), what);
+      });
+      outputs.forEach((_, i) => {
+        ort.check(ort.bindOutputToDevice(binding, outputNames.table[i], memory), what);
+      });
+      return (handle) => {
+        try {
+          const status = ort.runBound(handle, null, binding);
+          if (status === null) results = boundResults(ort, binding);
+          return status;
+        } finally {
+          ort.releaseBinding(binding);
+        }
+      };
+    });
+    return results.map((pointer, i) => new DeviceValue(pointer, this, { ...outputs[i], provider }));
+  }
+
+  /** Prepares a call with the tensors it needs, makes it, and lets go of them. */
+  private calling(
+    prepare: (tensor: (input: Input) => Pointer) => (handle: Pointer) => unknown,
+  ): void {
+    const { ort, handle, provider } = this;
+    if (handle === undefined) throw new Error('OnnxSession: disposed');
+    const made: Pointer[] = [];
+    const tensor = (input: Input) => {
+      if (input instanceof DeviceValue) return input.pointer;
+      made.push(this.tensor(input));
+      return made[made.length - 1];
+    };
+    try {
+      const call = prepare(tensor);
+      ort.check(
+        runNative(() => call(handle)),
+        'ONNX Runtime failed in a run',
       );
-      ort.check(status, 'ONNX Runtime failed in a run');
     } catch (error) {
-      throw explainFault(this.provider, error);
+      throw explainFault(provider, error);
     } finally {
-      for (let i = 0; i < made; i++) ort.releaseValue(values[i]);
+      for (const pointer of made) ort.releaseValue(pointer);
     }
   }
 
