@@ -148,6 +148,8 @@ describe.skipIf(!HAS_COMPILER)('generated convolutions', () => {
       ...everyKind({ width: 4, height: 4, batch: 5 }),
       ...everyKind({ kernel: [1, 1], pads: [0, 0, 0, 0], width: 6 }),
       ...everyKind({ strides: [2, 2], pads: [0, 0, 1, 1], width: 16, height: 16 }),
+      // The same product inside as in the one before.
+      ...everyKind({ strides: [2, 2], pads: [0, 0, 1, 1], width: 16, height: 16, batch: 1 }),
       ...everyKind({ channels: 90, filters: 3, width: 8, height: 8 }),
       ...everyKind({ channels: 6, filters: 6, groups: 6 }),
     ];

@@ -1,4 +1,4 @@
-import type { GeneratedKernel } from '../gemm/gemm.ts';
+import { type GeneratedKernel, once } from '../gemm/gemm.ts';
 import { detectIsa, type Isa } from '../gemm/isa.ts';
 import { vectorPreamble } from '../gemm/vector.ts';
 import { emitForward } from './forward.ts';
@@ -22,7 +22,7 @@ const EMITTERS = {
 export function convKernel(call: ConvCall, isa: Isa = detectIsa()): GeneratedKernel {
   const name = nameOf(call, isa);
   const { source, scratch } = EMITTERS[call.kind](name, geometryOf(call, isa), isa);
-  return { name, source: `${vectorPreamble(isa)}${source}`, scratch };
+  return { name, source: once(name, `${vectorPreamble(isa)}${source}`), scratch };
 }
 
 function nameOf(call: ConvCall, isa: Isa): string {

@@ -210,7 +210,7 @@ function emitPacker(name: string, g: Geometry, run: Run, isa: Isa): string {
     }),
   );
   const next = range(run.vectors).map((j) => `p${j} += ${g.paddedHeight * g.paddedWidth};`);
-  return `static __attribute__((noinline)) void ${name}(const float *image, long t, long channels, float *panel) {
+  return `GIBBS_KERNEL void ${name}(const float *image, long t, long channels, float *panel) {
   ${[...head, ...table].join('\n  ')}
   for (long c = 0; c < channels; c++) {
     ${places.join('\n    ')}

@@ -4,7 +4,7 @@ import type { Geometry } from './geometry.ts';
 export function emitPadding(name: string, g: Geometry): string {
   const { channels, height, width, paddedHeight, paddedWidth, paddedImage } = g;
   const [top, left] = g.pads;
-  return `static __attribute__((noinline)) void ${name}(const float *x, float *padded, long images) {
+  return `GIBBS_KERNEL void ${name}(const float *x, float *padded, long images) {
   for (long n = 0; n < images; n++) {
     float *p = padded + n * ${paddedImage};
     __builtin_memset(p, 0, ${4 * paddedImage});

@@ -86,7 +86,7 @@ function emitRow(name: string, g: Geometry, image: number, isa: Isa): string {
     sw === 1
       ? `__builtin_memcpy(row, p, ${4 * g.columns});`
       : `for (long i = 0; i < ${g.columns}; i++) row[i] = p[i * ${sw}];`;
-  return `static __attribute__((noinline)) void ${name}(const float *image, long k, long images, float *row) {
+  return `GIBBS_KERNEL void ${name}(const float *image, long k, long images, float *row) {
   const long tap = k % ${kh * kw};
   image += k / ${kh * kw} * ${g.paddedHeight * g.paddedWidth} + tap / ${kw} * ${g.dilations[0] * g.paddedWidth} + tap % ${kw} * ${g.dilations[1]};
   const float *end = row + (images * ${g.pixels} + ${isa.width - 1}) / ${isa.width} * ${isa.width};
@@ -116,7 +116,7 @@ function emitDots(
     const sums = range(rows).map((i) => `s${i}_${j} += a${i} * x;`);
     return `{ ${v} x = ${v}_load(b + ${j * length}); ${sums.join(' ')} }`;
   });
-  return `static __attribute__((noinline)) void ${name}(const float *a, const float *b, float *out, long vectors, int add) {
+  return `GIBBS_KERNEL void ${name}(const float *a, const float *b, float *out, long vectors, int add) {
   ${all.map(([i, j]) => `${v} s${i}_${j} = {0};`).join('\n  ')}
   for (long p = 0; p < vectors; p++) {
     ${[...loads, ...steps].join('\n    ')}

@@ -1,6 +1,6 @@
 import type { DType } from '../../../core/host-tensor.ts';
 import type { Node, Op } from '../../ir/ops.ts';
-import { type GemmCall, gemmKernel } from '../gemm/gemm.ts';
+import { type GemmCall, type GeneratedKernel, gemmKernel } from '../gemm/gemm.ts';
 import type { Base, CallItem } from '../plan/items.ts';
 import type { View } from '../plan/view.ts';
 import { Parameters, SCRATCH, type UnitCode } from './unit.ts';
@@ -58,7 +58,12 @@ export class CallEmitter {
 
   /** A call of a product of matrices. */
   product(call: GemmCall, a: string, b: string, c: string, out: string): string {
-    const { name, source, scratch } = gemmKernel(call);
+    return this.kernel(gemmKernel(call), a, b, c, out);
+  }
+
+  /** A call of a generated kernel. */
+  kernel(generated: GeneratedKernel, a: string, b: string, c: string, out: string): string {
+    const { name, source, scratch } = generated;
     if (!this.helpers.includes(source)) this.helpers.push(source);
     const own = scratch > 0 ? this.scratch(scratch) : 'NULL';
     return `${name}(${a}, ${b}, ${c}, ${out}, ${own});`;

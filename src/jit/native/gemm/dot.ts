@@ -59,7 +59,7 @@ export function emitDot({ name, m, n, k, bias, accumulate }: DotProduct, isa: Is
       if (accumulate) terms.push(`out[${at}]`);
       lines.push(`out[${at}] = ${terms.join(' + ')};`);
     }
-    return `static __attribute__((noinline)) void ${name}_${rows}(const float *a, const float *b, const float *c, float *out) {
+    return `GIBBS_KERNEL void ${name}_${rows}(const float *a, const float *b, const float *c, float *out) {
   ${lines.join('\n  ')}
 }
 `;

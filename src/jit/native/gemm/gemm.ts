@@ -56,12 +56,19 @@ export function gemmKernel(call: GemmCall, isa: Isa = detectIsa()): GeneratedKer
   return {
     name,
     scratch,
-    source: `${vectorPreamble(isa)}${source}static void ${name}(const float *a, const float *b, const float *c, float *out, float *scratch) {
+    source: once(
+      name,
+      `${vectorPreamble(isa)}${source}static void ${name}(const float *a, const float *b, const float *c, float *out, float *scratch) {
   ${body}
 }
 `,
+    ),
   };
 }
+
+/** The source of a kernel, so that it may come twice: alone and with another kernel that uses it. */
+export const once = (name: string, source: string) =>
+  `#ifndef DEFINED_${name}\n#define DEFINED_${name}\n${source}#endif\n`;
 
 function nameOf(call: GemmCall, isa: Isa): string {
   const { m, n, k, transA, transB, batch, accumulate, bias } = call;

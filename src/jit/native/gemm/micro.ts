@@ -67,7 +67,7 @@ export function emitMicro(kernel: MicroKernel, isa: Isa): string {
     }),
   );
   const length = k === 'k' ? ', long k' : '';
-  return `static __attribute__((noinline)) void ${name}(const float *a, const float *b, const float *c, float *out${length}) {
+  return `GIBBS_KERNEL void ${name}(const float *a, const float *b, const float *c, float *out${length}) {
   ${each((i, j) => `${v} s${i}_${j} = {0};`).join('\n  ')}
   for (long p = 0; p < ${k}; p++) {
     ${loop.join('\n    ')}

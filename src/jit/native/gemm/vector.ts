@@ -4,7 +4,8 @@ import type { Isa } from './isa.ts';
 export const vectorType = ({ width }: Isa) => `gibbs_v${width}`;
 
 /**
- * C definitions that generated kernels share, safe to repeat in one file: a vector type, loads and
+ * C definitions that generated kernels share, safe to repeat in one file (GCC 12 was seen to delete
+ * calls of functions that it may analyse across, hence `noipa`): a vector type, loads and
  * stores of whole vectors and of the first `n` floats of one (which touch nothing beyond), a sum in
  * a fixed order, and the transposition of a square block.
  */
@@ -16,6 +17,11 @@ export function vectorPreamble(isa: Isa): string {
 #define ${guard}
 typedef float ${v} __attribute__((vector_size(${4 * w})));
 typedef float ${v}u __attribute__((vector_size(${4 * w}), aligned(4), may_alias));
+#if defined(__GNUC__) && !defined(__clang__)
+#define GIBBS_KERNEL static __attribute__((noinline, noipa, unused))
+#else
+#define GIBBS_KERNEL static __attribute__((noinline, unused))
+#endif
 #define GIBBS_INLINE static inline __attribute__((always_inline, unused))
 GIBBS_INLINE ${v} ${v}_load(const float *p) { return *(const ${v}u *)p; }
 GIBBS_INLINE void ${v}_store(float *p, ${v} x) { *(${v}u *)p = x; }
@@ -100,7 +106,7 @@ function transpose(isa: Isa): string {
   names.forEach((name, i) => {
     lines.push(`${v}_store(q + ${i} * out, ${name});`);
   });
-  return `static __attribute__((noinline, unused)) void ${v}_transpose(const float *p, long stride, float *q, long out) {
+  return `GIBBS_KERNEL void ${v}_transpose(const float *p, long stride, float *q, long out) {
 #if __has_builtin(__builtin_shufflevector)
   ${lines.join('\n  ')}
 #else
