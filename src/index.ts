@@ -54,6 +54,7 @@ export {
   runCifar10,
 } from './experiments/cifar10.ts';
 export { CIFAR10_PRESETS, type Cifar10Config } from './experiments/cifar10-config.ts';
+export type { ImageRunDetails } from './experiments/cifar10-details.ts';
 export type { Cifar10Distances } from './experiments/cifar10-distances.ts';
 // experiments: the derivation of the method, measured on a test bed that integrates exactly
 export {
@@ -295,6 +296,12 @@ export { edDensityFigure, edErrorFigure, edGridFigure } from './figures/ed-densi
 export { edMyopiaFigure } from './figures/ed-myopia.ts';
 export { edStabilisationFigure } from './figures/ed-w-stabilisation.ts';
 export { type Fig1Run, type Fig1Setting, fig1 } from './figures/fig1.ts';
+export {
+  type ImageSweep,
+  type ImageSweepOptions,
+  imageDistanceLines,
+  imageSheets,
+} from './figures/image-sweep.ts';
 export { latentEnergyFigure, latentPicturesFigure } from './figures/latent-prior.ts';
 export { niceCurvesFigure, niceSamplesFigure } from './figures/nice.ts';
 export { oodFigure } from './figures/ood.ts';

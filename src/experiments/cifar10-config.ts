@@ -1,11 +1,16 @@
-import { ConfigError, unknownName } from '../core/errors.ts';
-import { scheduleConfig } from '../diffusion/schedule.ts';
+import { unknownName } from '../core/errors.ts';
 import { smallEncoder } from '../models/encoders.ts';
-import { ncsnppEnergy, ncsnppGenerator } from '../models/ncsnpp.ts';
 import type { UnetConfig } from '../models/unet-config.ts';
-import { type Ddaebm, ddaebm } from '../objectives/ddaebm.ts';
-import { RELEASED_IMAGE_FORM } from '../objectives/ddaebm-config.ts';
-import { cosineAnnealing } from '../optim/schedules.ts';
+import type { Ddaebm } from '../objectives/ddaebm.ts';
+import {
+  checkImageConfig,
+  IMAGE_FORMS,
+  type ImageConfig,
+  type ImageSetting,
+  imageObjective,
+  imageRates,
+  imageUnet,
+} from './image-config.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
 
 /** Raised when the code changes what a configuration computes, so that old runs are not reused. */
@@ -28,70 +33,18 @@ const PAPER_EPOCH = 195;
 export const CIFAR10_PRESETS = ['smoke', 'nano', 'quick', 'paper'] as const;
 
 /** How generator and encoder explain the real image; see `DdaebmOptions.reconstruction`. */
-export const CIFAR10_FORMS = ['encoder', 'released'] as const;
+export const CIFAR10_FORMS = IMAGE_FORMS;
 
 /** All that decides the numbers of a run, beside its seed. Plain JSON. */
-export interface Cifar10Config {
-  readonly revision: number;
-  readonly steps: number;
-  readonly batch: number;
-  readonly network: {
-    /** n_f, channels of the first level. */
-    readonly width: number;
-    /** Channels of each level as multiples of `width`, separated by commas. */
-    readonly multipliers: string;
-    /** Residual blocks of a level. */
-    readonly blocks: number;
-    /** m, dimension of z. */
-    readonly latentDim: number;
-    /** Dimension of the latent features, and affine layers of the map to them after the first. */
-    readonly styleDim: number;
-    readonly mappingDepth: number;
-    /** Channels of the encoder's first layer, and dimension of its time features. */
-    readonly encoderWidth: number;
-    readonly encoderTimeDim: number;
-    /**
-     * Share of features that training drops in the residual blocks of energy and generator. Absent:
-     * none are dropped, and the runs are those of before there was this setting.
-     */
-    readonly dropout?: number;
-  };
-  readonly diffusion: {
-    /** T. */
-    readonly steps: number;
-  };
-  readonly objective: {
-    /**
-     * `encoder`: the likelihood of x_t given the encoder's latent, as in the paper; `released`: the
-     * squared error with the latent of the prior, as in the last public code.
-     */
-    readonly form: (typeof CIFAR10_FORMS)[number];
-    /** `jeffreys`, `kl` or `kl-no-entropy`, and whether there is a latent (Table 5). */
-    readonly divergence: 'jeffreys' | 'kl' | 'kl-no-entropy';
-    readonly latent: boolean;
-    /** γ of eq. (23). */
-    readonly gamma: number;
-    readonly latentWeight: number;
-  };
-  readonly optimizer: {
-    readonly energyRate: number;
-    readonly generatorRate: number;
-    /** Both rates fall to this by a cosine. */
-    readonly minimumRate: number;
-    readonly beta1: number;
-    readonly beta2: number;
-    /** Decay of the averages of the parameters. */
-    readonly ema: number;
-  };
-  readonly evaluation: {
-    /** Iterations between two evaluations. */
-    readonly every: number;
-    /** Samples of each, kept as bytes. */
-    readonly samples: number;
-    /** Samples shown in a picture of each. */
-    readonly pictures: number;
-  };
-}
+export type Cifar10Config = ImageConfig;
+
+/** CIFAR-10: 32 × 32. */
+export const CIFAR10: ImageSetting = {
+  name: 'cifar10',
+  size: 32,
+  schedule: 'cifar10',
+  encoder: smallEncoder,
+};
 
 const PAPER: Cifar10Config = {
   revision: REVISION,
@@ -190,77 +143,21 @@ export function cifar10Config(preset = 'nano', overrides: Overrides = {}): Cifar
   if (!Object.hasOwn(CHANGES, preset)) throw unknownName('preset', preset, CIFAR10_PRESETS);
   const start = startOf(preset, overrides);
   const config = withOverrides(withOverrides(start, CHANGES[preset]), overrides) as Cifar10Config;
-  check(config);
+  checkImageConfig(CIFAR10, config, REVISION);
   return config;
 }
 
-function check(config: Cifar10Config): void {
-  const { evaluation, diffusion, objective } = config;
-  if (config.revision !== REVISION) throw new ConfigError("setting 'revision' cannot be changed");
-  const counts: Record<string, readonly [number, number]> = {
-    steps: [config.steps, 1],
-    batch: [config.batch, 2],
-    'diffusion.steps': [diffusion.steps, 1],
-    'evaluation.every': [evaluation.every, 1],
-    'evaluation.samples': [evaluation.samples, 2],
-    'evaluation.pictures': [evaluation.pictures, 1],
-  };
-  for (const [name, [value, least]] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${least}, got ${value}`,
-      );
-    }
-  }
-  if (!CIFAR10_FORMS.includes(objective.form)) {
-    throw unknownName('objective.form', objective.form, CIFAR10_FORMS);
-  }
-  cifar10Objective(config);
-}
-
 /** The U-Net of energy and generator. @throws ConfigError for multipliers that are none. */
-export function cifar10Unet({ network }: Cifar10Config): UnetConfig {
-  const multipliers = network.multipliers.split(',').map(Number);
-  const { width, blocks, dropout } = network;
-  return { size: CIFAR_SHAPE[1], width, multipliers, blocks, ...(dropout && { dropout }) };
+export function cifar10Unet(config: Cifar10Config): UnetConfig {
+  return imageUnet(CIFAR10, config);
 }
 
 /** DDAEBM on images [batch, 3, 32, 32] in [−1, 1]. */
 export function cifar10Objective(config: Cifar10Config): Ddaebm {
-  const { network, objective, optimizer } = config;
-  const { latentDim, styleDim, mappingDepth, encoderWidth, encoderTimeDim } = network;
-  const { form, ...options } = objective;
-  const unet = cifar10Unet(config);
-  const betas = [optimizer.beta1, optimizer.beta2] as const;
-  return ddaebm({
-    batch: config.batch,
-    dataShape: CIFAR_SHAPE,
-    latentDim,
-    schedule: { ...scheduleConfig('cifar10'), steps: config.diffusion.steps },
-    posterior: 'image',
-    reconstructionFloor: 'second',
-    ...(form === 'released' && RELEASED_IMAGE_FORM),
-    ...options,
-    networks: {
-      energy: ncsnppEnergy(unet),
-      generator: ncsnppGenerator({ ...unet, latent: latentDim, styleDim, mappingDepth }),
-      encoder: smallEncoder({ width: encoderWidth, latent: latentDim, timeDim: encoderTimeDim }),
-    },
-    energyAdam: { learningRate: optimizer.energyRate, betas },
-    generatorAdam: { learningRate: optimizer.generatorRate, betas },
-    ema: optimizer.ema,
-  });
+  return imageObjective(CIFAR10, config);
 }
 
 /** Learning rates of an iteration, as the scalars of the state that hold them. */
-export function cifar10Rates({
-  optimizer,
-  steps,
-}: Cifar10Config): (step: number) => Record<string, number> {
-  const energy = cosineAnnealing(optimizer.energyRate, steps, optimizer.minimumRate);
-  const generator = cosineAnnealing(optimizer.generatorRate, steps, optimizer.minimumRate);
-  return (step) => ({
-    'energy/adam/learningRate': energy(step),
-    'generator/adam/learningRate': generator(step),
-  });
+export function cifar10Rates(config: Cifar10Config): (step: number) => Record<string, number> {
+  return imageRates(config);
 }

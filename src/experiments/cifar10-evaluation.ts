@@ -1,94 +1,9 @@
-import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
-import { normal, uniform } from '../core/random.ts';
-import type { ByteImages } from '../datasets/images.ts';
-import { jit, type Tensor } from '../jit/index.ts';
-import type { HostState, Noise, Objective } from '../objectives/objective.ts';
-import { drawNoise } from '../train/noise.ts';
-import { CIFAR_DIM, CIFAR_SHAPE } from './cifar10-config.ts';
-import { toBytes } from './cifar10-samples.ts';
+import { CIFAR10 } from './cifar10-config.ts';
+import { ImageEvaluator } from './image-evaluation.ts';
 
-/** Images of one call of the sampler or the energy. */
-const CHUNK = 50;
-
-/** Standard deviations of noise added to test images, on the scale of [−1, 1]. */
-const NOISE = [0.01, 0.1, 0.5] as const;
-
-/** Images of each kind whose energies are kept. */
-const ENERGIES = 1000;
-
-/** Draws samples and evaluates energies of a state, `CHUNK` images at a time. */
-export class Cifar10Evaluator {
-  readonly #seed: number;
-  readonly #objective: Objective;
-  readonly #sample: (state: unknown, noise: unknown) => Tensor;
-  readonly #energy: (state: unknown, x: unknown) => Tensor;
-
+/** Draws samples and evaluates energies of a state of a training on CIFAR-10. */
+export class Cifar10Evaluator extends ImageEvaluator {
   constructor(objective: unknown, seed: number) {
-    const method = objective as Required<Objective>;
-    this.#seed = seed;
-    this.#objective = method;
-    this.#sample = jit((s: unknown, noise: Noise) => method.sample(s, noise), {
-      name: 'cifar10/sample',
-    }) as unknown as (state: unknown, noise: unknown) => Tensor;
-    this.#energy = jit((s: unknown, x: Tensor) => method.energy(s, x, 0), {
-      name: 'cifar10/energy',
-    }) as unknown as (state: unknown, x: unknown) => Tensor;
+    super(CIFAR10, objective, seed);
   }
-
-  /** Bytes of `count` samples, [count, 3, 32, 32]; the same latents at every call. */
-  samples(state: HostState, count: number): Uint8Array {
-    const out = new Uint8Array(count * CIFAR_DIM);
-    for (let at = 0; at < count; at += CHUNK) {
-      const key = { seed: this.#seed, stream: 'cifar10/sample', step: at / CHUNK };
-      const specs = this.#objective.sampleNoise?.(CHUNK) ?? {};
-      const drawn = this.#sample(state, drawNoise(specs, key));
-      const wanted = Math.min(CHUNK, count - at) * CIFAR_DIM;
-      out.set(toBytes((drawn.dataSync() as Float32Array).subarray(0, wanted)), at * CIFAR_DIM);
-      drawn.dispose();
-    }
-    return out;
-  }
-
-  /**
-   * E(x, 0) for test images, generated ones, test images with noise, and uniform noise: up to 1000
-   * of each, [n].
-   */
-  energies(
-    state: HostState,
-    { test, generated }: { readonly test: ByteImages; readonly generated: ByteImages },
-  ): Record<string, HostTensor> {
-    const clean = values(test);
-    const key = (stream: string) => ({ seed: this.#seed, stream: `cifar10/${stream}`, step: 0 });
-    const found: Record<string, HostTensor> = {
-      test: this.#of(state, clean),
-      generated: this.#of(state, values(generated)),
-    };
-    for (const level of NOISE) {
-      const noise = normal(key(`noise-${level}`), clean.length);
-      const noisy = clean.map((v, i) => v + level * noise[i]);
-      found[`noise ${level}`] = this.#of(state, noisy);
-    }
-    const flat = uniform(key('uniform'), clean.length).map((v) => 2 * v - 1);
-    found['uniform'] = this.#of(state, flat);
-    return found;
-  }
-
-  #of(state: HostState, x: Float32Array): HostTensor {
-    const count = x.length / CIFAR_DIM;
-    const out = new Float32Array(count);
-    for (let at = 0; at < count; at += CHUNK) {
-      const data = new Float32Array(CHUNK * CIFAR_DIM);
-      data.set(x.subarray(at * CIFAR_DIM, (at + CHUNK) * CIFAR_DIM));
-      const energy = this.#energy(state, hostTensor(data, [CHUNK, ...CIFAR_SHAPE]));
-      out.set(energy.dataSync().subarray(0, Math.min(CHUNK, count - at)), at);
-      energy.dispose();
-    }
-    return hostTensor(out, [count]);
-  }
-}
-
-/** The first images in [−1, 1]. */
-function values({ count, pixels }: ByteImages): Float32Array {
-  const wanted = pixels.subarray(0, Math.min(count, ENERGIES) * CIFAR_DIM);
-  return Float32Array.from(wanted, (v) => v / 127.5 - 1);
 }

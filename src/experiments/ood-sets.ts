@@ -34,8 +34,6 @@ const SIZE = 32;
 /** The sets of Table 4, and further ones that need no other file than CIFAR-10 and MNIST. */
 export function oodSets(seed: number, folders: OodFolders = {}): readonly OodSet[] {
   const place = (name: string) => dataFolder(name, folders[name]);
-  const key = (stream: string) => ({ seed, stream: `ood/${stream}`, step: 0 });
-  const test = (most: number) => first(loadCifar10(place('cifar10'), 'test').images, most);
   return [
     {
       ...{ name: 'svhn', title: 'SVHN', published: 0.83 },
@@ -57,25 +55,48 @@ export function oodSets(seed: number, folders: OodFolders = {}): readonly OodSet
       needs: 'test pictures of CelebA, a folder or LMDB, in data/cache/celeba',
       load: (most) => pictures(place('celeba'), most),
     },
+    ...madeSets(seed, folders).map(({ name, title, images }) => ({
+      name,
+      title,
+      load: async (most: number) => images(most),
+    })),
+  ];
+}
+
+/** A set that needs no other file than CIFAR-10 and MNIST. */
+export interface MadeSet {
+  readonly name: string;
+  readonly title: string;
+  /** The first `most` images, [n, 3, 32, 32]. @throws DataError when CIFAR-10 or MNIST is not here. */
+  images(most: number): ByteImages;
+}
+
+/** The sets that are at hand wherever CIFAR-10 and MNIST are; the first is a control. */
+export function madeSets(seed: number, folders: OodFolders = {}): readonly MadeSet[] {
+  const place = (name: string) => dataFolder(name, folders[name]);
+  const key = (stream: string) => ({ seed, stream: `ood/${stream}`, step: 0 });
+  const cifar = (split: 'train' | 'test', most: number) =>
+    first(loadCifar10(place('cifar10'), split).images, most);
+  return [
     {
       ...{ name: 'cifar10-train', title: 'CIFAR-10, training images' },
-      load: async (most) => first(loadCifar10(place('cifar10'), 'train').images, most),
+      images: (most) => cifar('train', most),
     },
     {
       ...{ name: 'mnist', title: 'MNIST in three equal channels' },
-      load: async (most) => digitsAsColour(first(loadMnist(place('mnist'), 'test').images, most)),
+      images: (most) => digitsAsColour(first(loadMnist(place('mnist'), 'test').images, most)),
     },
     {
       ...{ name: 'scrambled', title: 'CIFAR-10, pixels in random order' },
-      load: async (most) => scrambledImages(test(most), key('scrambled')),
+      images: (most) => scrambledImages(cifar('test', most), key('scrambled')),
     },
     {
       ...{ name: 'plain', title: 'One colour each' },
-      load: async (most) => plainImages(key('plain'), most),
+      images: (most) => plainImages(key('plain'), most),
     },
     {
       ...{ name: 'uniform', title: 'Uniform noise' },
-      load: async (most) => uniformImages(key('uniform'), most),
+      images: (most) => uniformImages(key('uniform'), most),
     },
   ];
 }

@@ -8,6 +8,8 @@ import { FRAME, INK, MUTED, THEME } from './theme.ts';
 export interface PicturePanel {
   /** Absent: an empty place. */
   readonly pictures?: Pictures;
+  /** In place of them, a square picture as a `data:` URL. */
+  readonly image?: string;
   /** Above the panel. */
   readonly header?: string;
   /** A few words below it. */
@@ -55,7 +57,7 @@ function wrapNote(note: string, side: number): string[] {
 }
 
 function square(
-  { pictures, header, rowTitle }: PicturePanel,
+  { pictures, image: url, header, rowTitle }: PicturePanel,
   note: readonly string[],
   side: number,
   across: number,
@@ -82,12 +84,13 @@ function square(
     },
     encoding: { x: { value: -8 }, y: { value: side / 2 } },
   };
-  const image = pictures !== undefined && {
+  const shown = pictures === undefined ? url : mosaic(pictures, across);
+  const image = shown !== undefined && {
     mark: {
       type: 'image',
       width: side,
       height: side,
-      url: mosaic(pictures, across),
+      url: shown,
       aria: false,
     },
     encoding: { x: { value: side / 2 }, y: { value: side / 2 } },
@@ -95,7 +98,7 @@ function square(
   return {
     width: side,
     height: side,
-    view: { stroke: pictures === undefined ? null : FRAME },
+    view: { stroke: shown === undefined ? null : FRAME },
     ...(header !== undefined && { title: { text: header, anchor: 'middle', offset: 6 } }),
     data: { values: [{}] },
     layer: [image || { mark: { type: 'text', text: '' } }, ...text, ...(row ? [row] : [])],

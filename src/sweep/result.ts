@@ -43,6 +43,7 @@ export class SweepResult {
   /** One for each task, in the order of the plan. */
   readonly runs: readonly SweepRun[];
   readonly #details: DetailsOf;
+  readonly #known = new Map<string, RunDetails>();
 
   /** @param details are asked for one run at a time, and only when somebody looks. */
   constructor(
@@ -82,7 +83,11 @@ export class SweepResult {
 
   /** Learning curve, samples, origin and derived numbers of a run; undefined unless it is finished. */
   details({ key }: Pick<SweepRun, 'key'>): RunDetails | undefined {
-    return key === null ? undefined : this.#details(key);
+    if (key === null) return undefined;
+    const details = this.#known.get(key) ?? this.#details(key);
+    // Those of images are measured when they are asked for.
+    if (details) this.#known.set(key, details);
+    return details;
   }
 
   /** The runs with the numbers of their `details` among their metrics. */

@@ -109,10 +109,17 @@ describe('the sweeps that come with the project', () => {
     expect(publishedSweepPath(inside)).toBe(path);
     expect(statSync(path).size).toBeLessThan(100_000);
     for (const { key, details, metrics, environment } of runs) {
-      expect(key).toMatch(/^toy\/[0-9a-f]{12}-s[0-2]$/);
+      expect(key).toMatch(/^(toy|cifar10)\/[0-9a-f]{12}-s[0-2]$/);
       expect(details.code).toMatch(/^[0-9a-f]{16}$/);
       expect(environments[environment]?.commit).toMatch(/^[0-9a-f]{40}$/);
-      expect(metrics['gridKl']).toBeGreaterThan(0);
+      if (key.startsWith('toy/')) expect(metrics['gridKl']).toBeGreaterThan(0);
+      else {
+        const { steps = [], distances = [], floor = 0 } = details.images ?? {};
+        expect(steps).toHaveLength(distances.length);
+        expect(Math.min(...distances)).toBeGreaterThan(floor);
+        expect(details.numbers['fd']).toBe(distances.at(-1));
+        expect(details.numbers['auroc.uniform']).toBeGreaterThan(0.5);
+      }
     }
   });
 });
