@@ -45,6 +45,7 @@ export {
   type ScheduleConfig,
   scheduleConfig,
 } from './diffusion/schedule.ts';
+export { CELEBA64_PRESETS, celeba64 } from './experiments/celeba64.ts';
 export {
   type Cifar10Numbers,
   type Cifar10Options,
@@ -214,6 +215,7 @@ export {
 } from './experiments/latent-prior.ts';
 export { LATENT_PRIOR_PRESETS } from './experiments/latent-prior-config.ts';
 export { OUTSIDERS } from './experiments/latent-prior-evaluation.ts';
+export { LSUN_CHURCH_PRESETS, lsunChurch } from './experiments/lsun-church.ts';
 export {
   NICE_TABLE,
   runNiceTable,
@@ -237,6 +239,12 @@ export {
   readOod,
   writeOod,
 } from './experiments/ood.ts';
+export type {
+  PictureConfig,
+  PictureExperiment,
+  PictureOptions,
+  PictureResult,
+} from './experiments/picture-experiment.ts';
 export {
   countOfData,
   estimateStacked,

@@ -1,3 +1,4 @@
+import { DataError } from '../core/errors.ts';
 import { type HostTensor, hostTensor } from '../core/host-tensor.ts';
 import type { Key } from '../core/random.ts';
 import { epochBatches } from './epochs.ts';
@@ -9,6 +10,8 @@ import { PictureThreads } from './picture-threads.ts';
 export interface PictureBatchesConfig extends FitConfig {
   readonly source: PictureSource;
   readonly batch: number;
+  /** The first pictures only, at most so many. */
+  readonly most?: number;
   /** Decoding threads. Default 2. */
   readonly threads?: number;
 }
@@ -28,9 +31,9 @@ export interface PictureBatches {
 
 /** @throws DataError when there are no pictures; ConfigError when they are fewer than a batch. */
 export function pictureBatches(config: PictureBatchesConfig): PictureBatches {
-  const { source, batch, size, fit } = config;
+  const { source, batch, size, fit, most = Number.POSITIVE_INFINITY } = config;
   const set = openPictureSet(source);
-  const count = set.count;
+  const count = Math.min(set.count, most);
   set.close();
   const places = epochBatches(count, batch);
   places({ seed: 0, stream: 'check', step: 0 });
@@ -58,21 +61,34 @@ export function pictureBatches(config: PictureBatchesConfig): PictureBatches {
   };
 }
 
-/** All pictures of a set in memory, decoded by threads. @throws DataError for a damaged one. */
+export interface LoadOptions {
+  readonly threads?: number | undefined;
+  readonly from?: number;
+  readonly most?: number;
+}
+
+/**
+ * The pictures of a set in memory, decoded by threads: all of them, or at most `most` from the one
+ * numbered `from` on. @throws DataError for a damaged one, or where there is none.
+ */
 export async function loadPictures(
   source: PictureSource,
   { size, fit }: FitConfig,
-  { threads = 2, most = Number.POSITIVE_INFINITY } = {},
+  { threads = 2, from = 0, most = Number.POSITIVE_INFINITY }: LoadOptions = {},
 ): Promise<ByteImages> {
   const set = openPictureSet(source);
-  const count = Math.min(set.count, most);
+  const count = Math.min(set.count - from, most);
   set.close();
+  if (count < 1) throw new DataError(`${source.path}: there is no picture ${from}`);
   const batch = Math.min(64, count);
   const imageBytes = 3 * size * size;
   const pixels = new Uint8Array(count * imageBytes);
   const decoders = new PictureThreads({ source, fit: { size, fit }, batch, threads });
   const placesOf = (part: number) =>
-    Array.from({ length: Math.min(batch, count - part * batch) }, (_, i) => part * batch + i);
+    Array.from(
+      { length: Math.min(batch, count - part * batch) },
+      (_, i) => from + part * batch + i,
+    );
   const parts = Math.ceil(count / batch);
   try {
     for (let part = 0; part < Math.min(parts, decoders.slots); part++) {

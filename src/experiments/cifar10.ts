@@ -19,6 +19,7 @@ import {
   energiesOf,
   type ImageNumbers,
   type ImageRow,
+  imageBytes,
   imagesOfSide,
   imageTraining,
   mirrored,
@@ -28,7 +29,7 @@ import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 
-export { bytes, moments } from './image-training.ts';
+export { moments } from './image-training.ts';
 
 export interface Cifar10Options extends KeptRunOptions {
   /** Default `nano`. */
@@ -137,6 +138,11 @@ export function flippedBatches(
       [batch, ...CIFAR_SHAPE],
     );
   });
+}
+
+/** Bytes of images one behind the other, [...lead, 3, 32, 32], as arrays of results hold them. */
+export function bytes(parts: readonly Uint8Array[], lead: readonly number[]): HostTensor {
+  return imageBytes(parts, [...lead, ...CIFAR_SHAPE]);
 }
 
 /** Pixels [n, 3, 32, 32] as images. */

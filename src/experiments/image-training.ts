@@ -128,8 +128,8 @@ export async function trainImages(
       parameters: { energy: energy.layout.total, generator: generator.layout.total },
     },
     arrays: {
-      pictures: bytes(shown, [shown.length, evaluation.pictures, ...shape]),
-      real: bytes([reals.pixels], [reals.count, ...shape]),
+      pictures: imageBytes(shown, [shown.length, evaluation.pictures, ...shape]),
+      real: imageBytes([reals.pixels], [reals.count, ...shape]),
       ...Object.fromEntries(Object.entries(energies).map(([k, v]) => [`${ENERGY}${k}`, v])),
     },
     steps: trained.step,
@@ -184,7 +184,7 @@ export function moments(pixels: Uint8Array): { mean: number; deviation: number }
 }
 
 /** Bytes as whole numbers, the form in which arrays of results are kept. */
-export function bytes(parts: readonly Uint8Array[], shape: readonly number[]): HostTensor {
+export function imageBytes(parts: readonly Uint8Array[], shape: readonly number[]): HostTensor {
   const data = new Int32Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const part of parts) {

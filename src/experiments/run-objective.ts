@@ -1,11 +1,14 @@
 import { ConfigError, DataError } from '../core/errors.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
 import { readLatestCheckpoint } from '../train/checkpoint.ts';
+import { celeba64 } from './celeba64.ts';
 import { type Cifar10Config, cifar10Objective } from './cifar10-config.ts';
 import { type DrlImageConfig, drlImageObjective } from './drl-config.ts';
+import { lsunChurch } from './lsun-church.ts';
 import type { NiceMethod } from './nice-methods.ts';
 import { niceMethodSpec } from './nice-methods.ts';
 import type { NiceCommon } from './nice-settings.ts';
+import type { PictureConfig } from './picture-experiment.ts';
 import { type StackedConfig, stackedObjective } from './stacked-config.ts';
 import { type ToyConfig, toyObjective } from './toy-config.ts';
 import type { ToyMethod } from './toy-methods.ts';
@@ -14,6 +17,8 @@ const OBJECTIVES: Readonly<Record<string, (config: never) => unknown>> = {
   toy: (config: ToyConfig<ToyMethod>) => toyObjective(config),
   cifar10: (config: Cifar10Config) => cifar10Objective(config),
   drl: (config: DrlImageConfig) => drlImageObjective(config),
+  celeba64: (config: PictureConfig) => celeba64.objective(config),
+  'lsun-church': (config: PictureConfig) => lsunChurch.objective(config),
   stacked: (config: StackedConfig) => stackedObjective(config),
   nice: (config: NiceCommon & { method: NiceMethod }) =>
     niceMethodSpec(config.method).build(config),

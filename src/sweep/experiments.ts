@@ -1,11 +1,14 @@
 import { unknownName } from '../core/errors.ts';
+import { celeba64 } from '../experiments/celeba64.ts';
 import { cifar10Config } from '../experiments/cifar10-config.ts';
 import { drlImageConfig } from '../experiments/drl-config.ts';
 import { edDensityConfigs } from '../experiments/ed-density-config.ts';
 import type { KeptRun, KeptRunOptions } from '../experiments/kept-run.ts';
 import { latentPriorConfig } from '../experiments/latent-prior-config.ts';
+import { lsunChurch } from '../experiments/lsun-church.ts';
 import { niceConfig } from '../experiments/nice.ts';
 import { type Overrides, withOverrides } from '../experiments/overrides.ts';
+import type { PictureExperiment } from '../experiments/picture-experiment.ts';
 import { stackedConfig } from '../experiments/stacked-config.ts';
 import { toyConfig } from '../experiments/toy-config.ts';
 import { toyMethod } from '../experiments/toy-methods.ts';
@@ -102,6 +105,8 @@ const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
       return { ...resultOf(run), metrics: scalars(numbers.series[numbers.series.length - 1]) };
     },
   },
+  celeba64: pictures(celeba64),
+  'lsun-church': pictures(lsunChurch),
   'ed-density': {
     choices: ['method'],
     check: edConfig,
@@ -115,6 +120,17 @@ const EXPERIMENTS: Readonly<Record<string, SweepExperiment>> = {
     },
   },
 };
+
+function pictures({ config, run }: PictureExperiment): SweepExperiment {
+  return {
+    choices: ['data'],
+    check: ({ preset, overrides }) => config(preset, overrides),
+    async run(options, place) {
+      const { run: trained, numbers } = await run({ ...options, ...kept(place) });
+      return { ...resultOf(trained), metrics: scalars(numbers.series[numbers.series.length - 1]) };
+    },
+  };
+}
 
 /** @throws ConfigError listing the experiments, for any other name. */
 export function sweepExperiment(name: string): SweepExperiment {

@@ -3,6 +3,7 @@ import type { Cifar10Numbers } from '../../experiments/cifar10.ts';
 import type { Estimate } from '../../experiments/eta.ts';
 import type { KeptRun, KeptRunOptions } from '../../experiments/kept-run.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
+import type { PictureExperiment } from '../../experiments/picture-experiment.ts';
 import type { ClassifierOptions, ClassifierRecord } from '../../experiments/trained-classifier.ts';
 import { type Arguments, table } from '../command.ts';
 
@@ -146,6 +147,9 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<ImageExperiment>>> = {
       },
     };
   },
+  celeba64: async () => pictures((await import('../../experiments/celeba64.ts')).celeba64),
+  'lsun-church': async () =>
+    pictures((await import('../../experiments/lsun-church.ts')).lsunChurch),
   'mnist-classifier': async () => {
     const { classifierPath, estimateClassifier, trainMnistClassifier } = await import(
       '../../experiments/mnist-classifier.ts'
@@ -162,6 +166,30 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<ImageExperiment>>> = {
     );
   },
 };
+
+/** DDAEBM on a set of pictures that is read from files. */
+function pictures(experiment: PictureExperiment): ImageExperiment {
+  return {
+    estimate: experiment.estimate,
+    async run(options) {
+      const { preset, config, run, numbers } = await experiment.run(options);
+      const last = numbers.series[numbers.series.length - 1];
+      return {
+        title: `${experiment.setting.name}, ddaebm, preset ${preset}, seed ${run.seed}`,
+        rows: [
+          [
+            'thumbnail distance',
+            `${last.thumbnailDistance.toFixed(4)} (training images: ${numbers.floor.toFixed(4)})`,
+          ],
+          ['samples', String(last.samples)],
+          ['iterations', `${run.steps} in ${run.seconds.toFixed(0)} s (${run.origin})`],
+        ],
+        json: { config, numbers, key: run.key, seconds: run.seconds, origin: run.origin },
+        run,
+      };
+    },
+  };
+}
 
 /** A classifier goes to the file asked for, with --ship into data/checkpoints, else to its runs. */
 function classifier(

@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InterruptedError } from '../../src/core/errors.ts';
+import { integers } from '../../src/core/random.ts';
+import { packPictures } from '../../src/datasets/pack.ts';
+import { celeba64 } from '../../src/experiments/celeba64.ts';
+import { readImages, sampleFiles } from '../../src/experiments/image-samples.ts';
+import { lsunChurch } from '../../src/experiments/lsun-church.ts';
+import { lastState, runObjective } from '../../src/experiments/run-objective.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gibbs-picture-runs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const COUNT = 24;
+
+/** Pictures of coarse random squares, as JPEG files or PNG. */
+async function pictures(place: string, width: number, height: number, first = 0): Promise<void> {
+  mkdirSync(join(folder, place), { recursive: true });
+  for (let i = 0; i < COUNT; i++) {
+    const key = { seed: 0, stream: 'pictures', step: first + i };
+    const raw = { width: 6, height: 6, channels: 3 as const };
+    await sharp(Uint8Array.from(integers(key, 108, 256)), { raw })
+      .resize(width, height, { fit: 'fill' })
+      .jpeg()
+      .toFile(join(folder, place, `${String(i).padStart(6, '0')}.jpg`));
+  }
+}
+
+beforeAll(async () => {
+  await pictures('celeba/train', 178, 218);
+  await pictures('celeba/validation', 178, 218, COUNT);
+  await pictures('church/loose', 160, 140);
+  const from = { kind: 'folder', path: join(folder, 'church/loose') } as const;
+  await packPictures({ source: from, to: join(folder, 'church/train.lmdb') });
+});
+
+describe('training on pictures in files', () => {
+  it('goes on where it was stopped, to the same end', async () => {
+    const options = {
+      preset: 'smoke',
+      data: join(folder, 'celeba'),
+      root: join(folder, 'runs'),
+      shipped: null,
+      threads: 1,
+    };
+    const stop = new AbortController();
+    const halted = celeba64.run({
+      ...options,
+      onProgress: ({ step }) => step >= 2 && stop.abort(),
+      signal: stop.signal,
+    });
+    await expect(halted).rejects.toThrow(InterruptedError);
+    const resumed = await celeba64.run(options);
+    const whole = await celeba64.run({ ...options, root: join(folder, 'other') });
+    expect(resumed.run.checksum).toBe(whole.run.checksum);
+    expect(resumed.numbers).toEqual(whole.numbers);
+    expect(resumed.numbers.series.map(({ step }) => step)).toEqual([0, 2, 4]);
+    expect(resumed.pictures.shape).toEqual([3, 9, 3, 64, 64]);
+    expect(resumed.real.shape).toEqual([9, 3, 64, 64]);
+    expect(resumed.energies['test'].shape).toEqual([COUNT]);
+    const place = join(options.root, resumed.run.key);
+    const files = sampleFiles(place);
+    expect(files.map(({ step }) => step)).toEqual([0, 2, 4]);
+    expect(readImages(files[2].path, 64).count).toBe(16);
+    expect((await celeba64.run(options)).run.origin).toBe('kept');
+    const objective = runObjective('celeba64', resumed.config);
+    expect(lastState(objective, place, 0).step).toBe(4);
+  });
+
+  it('reads LMDB, and takes what is left over for the test pictures', async () => {
+    const { numbers, pictures, energies } = await lsunChurch.run({
+      preset: 'smoke',
+      overrides: { steps: 2, 'data.images': 20 },
+      data: join(folder, 'church'),
+      root: join(folder, 'runs'),
+      shipped: null,
+      threads: 1,
+    });
+    expect(numbers.series.map(({ step }) => step)).toEqual([0, 2]);
+    expect(pictures.shape).toEqual([2, 4, 3, 128, 128]);
+    expect(energies['test'].shape).toEqual([4]);
+  });
+});
