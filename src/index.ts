@@ -312,6 +312,11 @@ export {
 } from './figures/image-sweep.ts';
 export { latentEnergyFigure, latentPicturesFigure } from './figures/latent-prior.ts';
 export { niceCurvesFigure, niceSamplesFigure } from './figures/nice.ts';
+export {
+  type NoiseLevels,
+  noiseLevelsFigure,
+  noisyPicturesFigure,
+} from './figures/noise-levels.ts';
 export { oodFigure } from './figures/ood.ts';
 export { type PictureFigure, picturePanels } from './figures/picture-panels.ts';
 export { renderPng, renderSvg } from './figures/render.ts';

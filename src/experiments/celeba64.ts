@@ -69,7 +69,7 @@ const CHANGES: Readonly<Record<(typeof CELEBA64_PRESETS)[number], Overrides>> = 
     steps: 4,
     batch: 4,
     'network.width': 4,
-    'network.multipliers': '1,1',
+    'network.multipliers': '1,1,1',
     'network.latentDim': 8,
     'network.styleDim': 8,
     'network.encoderWidth': 2,

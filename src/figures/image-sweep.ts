@@ -71,7 +71,7 @@ export function imageDistanceLines(sweep: ImageSweep, options: ImageSweepOptions
         curves,
         levels: [floor],
         key: {
-          corner: 'top-right',
+          corner: 'bottom-left',
           entries: curves.map(({ colour }, i) => ({ text: runs[i].name, colour })),
         },
       },
