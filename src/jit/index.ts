@@ -8,6 +8,8 @@ export {
   jit,
   type Liftable,
 } from './jit.ts';
+export { type Compiler, findCompiler } from './native/build/compiler.ts';
+export { detectIsa, type Isa } from './native/gemm/isa.ts';
 export { type Availability, availability } from './run/availability.ts';
 export {
   EAGER_BACKENDS,

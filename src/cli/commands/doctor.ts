@@ -7,6 +7,7 @@ import { gibbsVersion, packageVersion } from '../../core/versions.ts';
 import { type Command, JSON_OPTION, table } from '../command.ts';
 import { devices } from '../doctor/devices.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { nativeCode } from '../doctor/native.ts';
 
 export const doctorCommand: Command = {
   usage: 'doctor',
@@ -33,6 +34,7 @@ async function examine(): Promise<Finding[]> {
     { name: 'processor', found: processor(), state: 'ok' },
     { name: 'memory', found: memory(), state: 'ok' },
     await engine(),
+    ...(await nativeCode()),
     ...(await devices()),
     ...(await backends()),
     await runsFolder(),
