@@ -163,3 +163,17 @@ describe('a run', () => {
     await expect(none).rejects.toThrow(/gibbs data fetch cifar10/);
   });
 });
+
+describe('the result that comes with the project', () => {
+  it('is drawn again without training and without CIFAR-10', async () => {
+    const onProgress = () => {
+      throw new Error('something was trained');
+    };
+    const { run, numbers } = await runDrl({ root: folder, data: folder, onProgress });
+    expect(run.origin).toBe('shipped');
+    expect(run.config).toEqual(drlImageConfig());
+    expect(numbers.series.at(-1)?.step).toBe(run.steps);
+    const distances = numbers.distances?.series.map(({ distance }) => distance) ?? [];
+    expect(distances.at(-1)).toBeLessThan(distances[0]);
+  });
+});
