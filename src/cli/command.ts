@@ -29,6 +29,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** Names of the positional arguments that must be given; a last `FILE...` takes one or more. */
   readonly positionals: readonly string[];
+  /** Whether several processes of a job may run it together; each otherwise would do all of it. */
+  readonly parallel?: boolean;
   /** The command itself says which positionals it needs. */
   readonly optionalPositionals?: boolean;
   /** Runs to the end; what goes wrong is thrown. @returns the exit code. */

@@ -2,6 +2,7 @@
 import { ConfigError, GibbsError, InterruptedError, unknownName } from '../core/errors.ts';
 import { gibbsVersion } from '../core/versions.ts';
 import { type Command, helpOf, parseCommandLine, table } from './command.ts';
+import { refuseJob, spokenFor } from './ranks.ts';
 
 interface Entry {
   readonly summary: string;
@@ -12,6 +13,10 @@ interface Entry {
 const COMMANDS: Record<string, Entry> = {
   run: {
     summary: 'train an experiment, or reuse its result',
+    load: async () => (await import('./commands/run.ts')).runCommand,
+  },
+  train: {
+    summary: "the same as 'run'",
     load: async () => (await import('./commands/run.ts')).runCommand,
   },
   sweep: {
@@ -97,6 +102,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (asksHelp) return print(helpOf(command));
   const args = parseCommandLine(command, rest);
   if (args.flag('help')) return print(helpOf(command));
+  if (!command.parallel) refuseJob(name);
   const device = args.text('device');
   if (device !== undefined) await chooseDevice(device, args.text('on') === 'slurm');
   return command.run(args);
@@ -121,10 +127,12 @@ function exitCodeOf(error: unknown): number {
   return error instanceof ConfigError ? 2 : 1;
 }
 
-function report(error: unknown): void {
+async function report(error: unknown): Promise<void> {
+  const { silent, prefix } = await spokenFor(error);
+  if (silent) return;
   const text =
     error instanceof GibbsError ? error.message : `internal error: ${(error as Error)?.message}`;
-  process.stderr.write(`gibbs: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`gibbs: ${prefix}${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
   if (process.env['GIBBS_DEBUG'] && error instanceof Error) {
     process.stderr.write(`${error.stack}\n`);
   } else if (!(error instanceof GibbsError)) {
@@ -140,8 +148,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 
 main(process.argv.slice(2))
-  .catch((error: unknown) => {
-    report(error);
+  .catch(async (error: unknown) => {
+    await report(error);
     return exitCodeOf(error);
   })
   .then((code) => {

@@ -5,7 +5,8 @@ import type { Key } from '../core/random.ts';
 import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/safetensors.ts';
 import { toyBatch } from '../datasets/toy.ts';
 import type { Objective } from '../objectives/objective.ts';
-import { type Progress, train } from '../train/loop.ts';
+import { type Progress, type TrainOptions, train } from '../train/loop.ts';
+import type { Ranks } from '../train/parallel/ranks.ts';
 import type { OpenRun, RunIdentity } from '../train/run.ts';
 import {
   finishedRun,
@@ -97,18 +98,20 @@ const ARRAYS = 'arrays.safetensors';
 export async function runToy<M extends ToyMethod = 'ddaebm'>(
   options: ToyOptions<M> = {},
 ): Promise<ToyResult<M>> {
-  const { preset = 'quick', overrides = {}, fresh, resume, keep, best, onNotice } = options;
+  const begun = beginToy(options);
+  return 'found' in begun ? begun.found : finishToy(begun.run, options);
+}
+
+/** What there is of a run that was asked for: its result, or the run to be trained. */
+export function beginToy<M extends ToyMethod>(
+  options: ToyOptions<M>,
+): { readonly found: ToyResult<M> } | { readonly run: OpenRun } {
+  const { preset = 'quick', fresh, resume, keep, best, onNotice } = options;
   const asked = requested(options);
-  const { config, place } = asked;
+  const { place } = asked;
   const identity = identityOf(asked);
-  const complete = (found: object, folder: string, reused: boolean) =>
-    ({
-      ...found,
-      ...{ preset, overrides, folder, reused },
-      ...readArrays(folder),
-    }) as unknown as ToyResult<M>;
   const found = fresh ? undefined : finishedRun(place, identity, onNotice);
-  if (found) return complete(found.result as object, found.folder, true);
+  if (found) return { found: resultOf(found.result as object, found.folder, options, true) };
   const run = openRun({
     ...identity,
     ...place,
@@ -116,14 +119,34 @@ export async function runToy<M extends ToyMethod = 'ddaebm'>(
     ...(best !== undefined && { best: { metric: best } }),
     labels: { preset, ...options.labels },
   });
+  return { run };
+}
+
+/** Trains and evaluates an open run, and gives it back. */
+export async function finishToy<M extends ToyMethod>(
+  run: OpenRun,
+  options: ToyOptions<M>,
+  ranks?: Ranks,
+): Promise<ToyResult<M>> {
   try {
-    const summary = await trainAndEvaluate(run, config, options);
+    const { config } = requested(options);
+    const summary = await trainAndEvaluate(run, config, options, ranks);
     run.close();
-    return complete(summary, run.folder, false);
+    return resultOf(summary, run.folder, options, false);
   } catch (error) {
     run.close(error);
     throw error;
   }
+}
+
+function resultOf<M extends ToyMethod>(
+  found: object,
+  folder: string,
+  { preset = 'quick', overrides = {} }: ToyOptions<M>,
+  reused: boolean,
+): ToyResult<M> {
+  const rest = { preset, overrides, folder, reused, ...readArrays(folder) };
+  return { ...found, ...rest } as unknown as ToyResult<M>;
 }
 
 /** Whether asking for this run would train nothing. */
@@ -162,17 +185,11 @@ async function trainAndEvaluate(
   run: OpenRun,
   config: ToyConfig<ToyMethod>,
   options: ToyOptions,
+  ranks?: Ranks,
 ): Promise<ToySummary> {
   const { seed = 0 } = options;
   const objective = toyObjective(config);
-  const trained = await train({
-    ...trainingOf(config, objective),
-    seed,
-    run,
-    checkpointSeconds: options.checkpointSeconds,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  });
+  const trained = await train({ ...toyTraining(options, ranks), run });
   const { samples, logDensity, metrics } = evaluateToy(config, objective, trained.state, seed);
   const summary: ToySummary = {
     key: run.key,
@@ -188,6 +205,18 @@ async function trainAndEvaluate(
   run.write(ARRAYS, encodeSafetensors({ samples, ...(logDensity && { logDensity }) }));
   run.finish(summary);
   return summary;
+}
+
+/** The training of a run as the loop takes it, but for the place where it is kept. */
+export function toyTraining(options: ToyOptions, ranks?: Ranks): TrainOptions<unknown> {
+  const { config, seed } = requested(options);
+  const { checkpointSeconds, onProgress, signal } = options;
+  const withBatch = (batch: number) => toyObjective({ ...config, batch });
+  return {
+    ...trainingOf(config, toyObjective(config)),
+    ...{ seed, checkpointSeconds, onProgress, signal },
+    ...(ranks && { parallel: { ranks, batch: config.batch, withBatch } }),
+  };
 }
 
 /** What of a training decides its numbers, beside the seed. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { gibbsVersion, packageVersion } from '../core/versions.ts';
+import { jobOf } from './parallel/job.ts';
 
 /** What a run was computed with and on. */
 export interface Environment {
@@ -19,6 +20,8 @@ export interface Environment {
   readonly threads: number;
   /** Graphics processor used; `none`: the run was computed on the CPU. */
   readonly gpu: string;
+  /** Processes that trained together; absent for one alone. */
+  readonly ranks?: number;
   /** Of the machine, in GiB. */
   readonly memory: number;
 }
@@ -33,6 +36,7 @@ let known: Environment | undefined;
 
 function look(): Environment {
   const git = sourceState();
+  const job = jobOf();
   return {
     gibbs: gibbsVersion(),
     commit: git?.commit,
@@ -46,6 +50,7 @@ function look(): Environment {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     threads: 1,
+    ...(job && { ranks: job.size }),
     gpu: 'none',
     memory: Math.round((totalmem() / 2 ** 30) * 10) / 10,
   };

@@ -119,7 +119,11 @@ async function together<State>(session: Session<State>, stopAsked: boolean): Pro
   try {
     await shield(() => session.iterateTogether(stopAsked));
   } catch (error) {
-    if (error instanceof ParallelError) session.save();
-    throw error;
+    if (!(error instanceof ParallelError)) throw error;
+    session.save();
+    throw new ParallelError(
+      `training ended at iteration ${session.step}: ${error.message}; the checkpoint is kept: the same command goes on there, on any number of ranks`,
+      { cause: error },
+    );
   }
 }

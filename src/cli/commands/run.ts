@@ -11,6 +11,7 @@ import {
   table,
 } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
+import { RANKS_OPTION, refuseJob, withRanks } from '../ranks.ts';
 import type { WorkerMessage } from '../workers.ts';
 
 const MNIST_EXPERIMENTS = [
@@ -47,6 +48,9 @@ export const runCommand: Command = {
     'Methods: ddaebm, meg, vera, fce, bidvl, ebm-bb, wgan-0gp, ddgan, score-flow, drl,',
     'energy-discrepancy, contrastive-divergence, score-matching, denoising-score-matching.',
     'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists those of the method.',
+    '',
+    'Several processes: mpirun -n 4 gibbs run toy … shares each batch among four, with the numbers of',
+    'one process but for rounding (toy only).',
   ].join('\n'),
   positionals: ['EXPERIMENT'],
   options: {
@@ -82,8 +86,10 @@ export const runCommand: Command = {
       help: 'folder of the files of the set (default: data/cache)',
     },
     ship: { type: 'boolean', help: 'images: put the result into data/checkpoints' },
+    ranks: RANKS_OPTION,
     json: JSON_OPTION,
   },
+  parallel: true,
   run: (args) => withInterrupts((signal) => run(args, signal)),
 };
 
@@ -91,20 +97,21 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const [experiment] = args.positionals;
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
   if (MNIST_EXPERIMENTS.includes(experiment)) {
+    refuseJob(`run ${experiment}`);
     const { runImages } = await import('./run-images.ts');
     return runImages(experiment, args, signal);
   }
   const seed = args.count('seed');
   const steps = args.count('steps');
   const checkpointSeconds = args.count('checkpoint');
-  const { runToy } = await import('../../experiments/toy.ts');
+  const { runToyTogether } = await import('../../experiments/toy-together.ts');
   const { parseSetting } = await import('../../experiments/overrides.ts');
   const { ProgressDisplay } = await import('../../train/progress.ts');
   const display = new ProgressDisplay(process.stderr);
   const name = args.text('dataset') ?? '25gaussians';
   const { toyMethod } = await import('../../experiments/toy-methods.ts');
   const method = toyMethod(args.text('method') ?? 'ddaebm');
-  const result = await runToy({
+  const options = {
     method,
     dataset: args.text('dataset'),
     preset: args.text('preset'),
@@ -118,14 +125,19 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
     fresh: args.flag('fresh'),
     resume: args.flag('resume'),
     best: args.text('best'),
-    onProgress: (progress) => {
+    onProgress: (progress: Progress) => {
       if (!toParent({ progress })) display.update(name, progress);
     },
-    onNotice: (text) => {
+    onNotice: (text: string) => {
       if (!toParent({ notice: text })) display.note(`note: ${text}`);
     },
     signal,
+  };
+  const result = await withRanks(args.text('ranks'), signal, (ranks) => {
+    if (ranks?.rank === 0) display.note(`${ranks.size} ranks`);
+    return runToyTogether(options, ranks);
   });
+  if (!result) return 0;
   display.end();
   const publish = args.text('publish');
   if (publish !== undefined) {
