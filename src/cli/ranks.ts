@@ -56,7 +56,7 @@ export function refuseJob(command: string): void {
 }
 
 /** Time for rank 0 to say what is wrong everywhere; then the job is ended, this process too. */
-const FIRST_WORD_MS = 1000;
+const FIRST_WORD_MS = 10_000;
 
 /**
  * What this process has to say of an error: nothing where rank 0 says it, its number before what
