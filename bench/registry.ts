@@ -2,6 +2,7 @@ import { gemm } from './gemm.ts';
 import { IMAGES } from './images.ts';
 import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
+import { mpi } from './mpi.ts';
 import { niceDdaebm, niceMle } from './nice.ts';
 import { STORE } from './store.ts';
 import { toyObjectives } from './toy-objectives.ts';
@@ -14,6 +15,7 @@ export const BENCHES: readonly (Bench | Survey)[] = [
   gemm,
   kernel,
   ...STORE,
+  mpi,
   niceMle,
   niceDdaebm,
   ...IMAGES,

@@ -7,10 +7,12 @@ import { hashGraph } from './ir/hash.ts';
 import type { Graph } from './ir/ops.ts';
 import type { JitFunction, Liftable } from './jit.ts';
 import { asSlot, asTensor, hostToTensor, isLeaf, isTensor, leafSpec, specKey } from './leaves.ts';
+import { DIALECTS } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
 import { asOneRank, type RankPlace } from './ranks.ts';
 import { BufferPool } from './run/buffers.ts';
+import { device } from './run/provider.ts';
 import { OnnxSession, type Slot } from './run/session.ts';
 import { type LeafSpec, trace } from './trace/tracer.ts';
 
@@ -85,11 +87,12 @@ export function distributed<A extends unknown[], R>(
   const compile = (inputs: readonly LeafSpec[], structure: Structure): Compiled => {
     const recorded = record(inputs, structure);
     const graph = optimise(recorded.graph);
+    const provider = device();
     const sections = cutAtRankMeans(graph, place.size);
     const reduced = new Map<number, Slot>();
     const values = new Map<number, Slot>();
     const parts = sections.map((section, i): Part => {
-      const model = lowerToOnnx(section.graph, `${name}/${i}`);
+      const model = lowerToOnnx(section.graph, `${name}/${i}`, undefined, DIALECTS[provider]);
       const counts = { inputs: section.inputs.length, outputs: section.outputs.length };
       const vector = placeMeans(graph, section, reduced);
       for (const { kind, id } of section.outputs.flatMap((o) => (o.kind === 'value' ? [o] : []))) {
@@ -97,7 +100,7 @@ export function distributed<A extends unknown[], R>(
       }
       return {
         section,
-        session: new OnnxSession(model.bytes, counts, { threads: 1 }),
+        session: new OnnxSession(model.bytes, counts, { threads: 1, provider }),
         outputs: section.graph.outputs.map((id): LeafSpec => section.graph.nodes[id]),
         vector,
       };

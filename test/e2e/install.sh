@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the end-to-end tests use beside npm packages, from Debian: Chromium for JupyterLab, and
-# its SwiftShader for WebGPU; Python's venv for Jupyter, Slurm for sweeps on a cluster. Needs root
-# where something is missing.
+# its SwiftShader for WebGPU; Python's venv for Jupyter, Open MPI for training on several processes,
+# Slurm for sweeps on a cluster. Needs root where something is missing.
 set -euo pipefail
 missing=()
 command -v chromium > /dev/null || command -v google-chrome > /dev/null || missing+=(chromium)
@@ -14,6 +14,7 @@ swiftshader() {
 }
 swiftshader || missing+=(chromium-common)
 python3 -c 'import venv, ensurepip' 2> /dev/null || missing+=(python3-venv)
+command -v mpirun > /dev/null || missing+=(openmpi-bin)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get > /dev/null || { echo "no apt-get here to install ${missing[*]}" >&2; exit 1; }
   [ "$(id -u)" = 0 ] || { echo "not root: apt-get install ${missing[*]}" >&2; exit 1; }

@@ -38,6 +38,7 @@ async function examine(): Promise<Finding[]> {
     ...(await devices()),
     ...(await backends()),
     await runsFolder(),
+    await mpi(),
     ...tools(),
   ];
 }
@@ -129,6 +130,19 @@ async function runsFolder(): Promise<Finding> {
     found: `${folder}: ${count} ${count === 1 ? 'run' : 'runs'}`,
     state: 'ok',
   };
+}
+
+/** For training on several processes; nothing is started. */
+async function mpi(): Promise<Finding> {
+  const { mpiLibrary } = await import('../../train/parallel/mpi-library.ts');
+  const name = 'mpi';
+  try {
+    const use = 'mpirun -n 4 gibbs run toy …';
+    return { name, found: `${mpiLibrary().version}, for ${use}`, state: 'ok' };
+  } catch (error) {
+    const found = `${(error as Error).message} (only for training on several processes)`;
+    return { name, found, state: 'missing' };
+  }
 }
 
 function countRuns(folder: string): number {
