@@ -15,6 +15,7 @@ export {
   EAGER_BACKENDS,
   type EagerBackend,
   installedEagerBackends,
+  tensorflowStatus,
   useEagerBackend,
 } from './run/eager.ts';
 export { DEVICES, type Device, device, PROVIDERS, type Provider } from './run/provider.ts';

@@ -92,7 +92,7 @@ async function engine(): Promise<Finding> {
 }
 
 async function backends(): Promise<Finding[]> {
-  const { installedEagerBackends } = await import('../../jit/index.ts');
+  const { installedEagerBackends, tensorflowStatus } = await import('../../jit/index.ts');
   const require = createRequire(import.meta.url);
   const eager = installedEagerBackends((name) => require.resolve(name));
   const found: Finding = {
@@ -100,15 +100,14 @@ async function backends(): Promise<Finding[]> {
     found: `${packageVersion('@tensorflow/tfjs') ?? 'unknown'}, eager backends: ${eager.join(', ')}`,
     state: 'ok',
   };
-  const native = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'].map((name): Finding => {
-    const version = packageVersion(name);
-    return version === undefined
-      ? {
-          name: name.replace('@tensorflow/', ''),
-          found: 'not installed (optional)',
-          state: 'missing',
-        }
-      : { name: name.replace('@tensorflow/', ''), found: version, state: 'ok' };
+  const native = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'].map((pkg): Finding => {
+    const name = pkg.replace('@tensorflow/', '');
+    const { version, trouble, install } = tensorflowStatus(pkg);
+    if (version === undefined) {
+      return { name, found: `not installed (optional: ${install})`, state: 'missing' };
+    }
+    if (trouble !== undefined) return { name, found: trouble, state: 'missing' };
+    return { name, found: version, state: 'ok' };
   });
   return [found, ...native];
 }

@@ -1,5 +1,13 @@
 import { ConfigError } from '../../core/errors.ts';
+import { packageVersion } from '../../core/versions.ts';
 import { tf } from '../tf.ts';
+import {
+  explainTensorflow,
+  installTensorflow,
+  TENSORFLOW_PACKAGES,
+  type TensorflowFacts,
+  versionTrouble,
+} from './tensorflow-node.ts';
 
 /** TensorFlow.js backends that can run a function op by op. */
 export const EAGER_BACKENDS = ['cpu', 'wasm', 'tensorflow'] as const;
@@ -8,7 +16,7 @@ export type EagerBackend = (typeof EAGER_BACKENDS)[number];
 const PACKAGES: Record<EagerBackend, readonly string[]> = {
   cpu: [],
   wasm: ['@tensorflow/tfjs-backend-wasm'],
-  tensorflow: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
+  tensorflow: TENSORFLOW_PACKAGES,
 };
 
 /**
@@ -22,24 +30,45 @@ export async function useEagerBackend(name: EagerBackend): Promise<void> {
     throw new ConfigError(`unknown eager backend '${name}' (known: ${EAGER_BACKENDS.join(', ')})`);
   }
   const failures: string[] = [];
+  let started = packages.length === 0;
   for (const pkg of packages) {
+    const trouble = tensorflowStatus(pkg).trouble;
+    if (trouble !== undefined) {
+      failures.push(trouble);
+      continue;
+    }
     try {
       await import(pkg);
-      failures.length = 0;
+      started = true;
       break;
     } catch (error) {
-      failures.push(`${pkg}: ${(error as Error).message.split('\n')[0]}`);
+      failures.push(explain(pkg, (error as Error).message));
     }
   }
-  if (failures.length > 0) {
-    throw new ConfigError(
-      `eager backend '${name}' is not available (${failures.join('; ')}); ` +
-        `install it with: npm install ${packages.at(-1)}`,
-    );
+  if (!started) {
+    throw new ConfigError(`eager backend '${name}' is not available: ${failures.join('; or ')}`);
   }
   if (!(await tf.setBackend(name))) {
     throw new ConfigError(`eager backend '${name}' was found but did not start`);
   }
+}
+
+function explain(pkg: string, message: string): string {
+  if (!pkg.startsWith('@tensorflow/tfjs-node')) return `${pkg}: ${message.split('\n')[0]}`;
+  return explainTensorflow(pkg, message, tensorflowFacts(pkg));
+}
+
+const tensorflowFacts = (pkg: string): TensorflowFacts => ({
+  node: process.version,
+  tfjs: tf.version.tfjs,
+  version: packageVersion(pkg),
+});
+
+/** Version of `@tensorflow/tfjs-node` or `-gpu` as installed, why it cannot work, how to get it. */
+export function tensorflowStatus(pkg: string) {
+  const facts = tensorflowFacts(pkg);
+  const trouble = pkg.startsWith('@tensorflow/tfjs-node') ? versionTrouble(pkg, facts) : undefined;
+  return { version: facts.version, trouble, install: installTensorflow(pkg, facts.tfjs) };
 }
 
 /** The eager backends whose packages can be found, best first, without starting them. */
