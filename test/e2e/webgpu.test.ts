@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { DeviceError } from '../../src/core/errors.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../src/core/host-tensor.ts';
 import { normal, uniform } from '../../src/core/random.ts';
@@ -163,6 +163,17 @@ describe.skipIf(SWIFTSHADER === undefined)(`WebGPU against the processor${WHY}`,
     const twice = w.clone();
     w.dispose();
     expect([...tf.mul(twice, 2).dataSync()]).toEqual([...wanted.state.w.mul(2).dataSync()]);
+  });
+
+  it('leaves what the provider lacks to the processor, and says so once', () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const largest = (v: Tensor) => v.square().argMax(1);
+    const x = tf.tensor2d([1, -3, 2, 4, 0, -1], [2, 3]);
+    expect([...jit(largest, { device: 'webgpu' })(x).dataSync()]).toEqual([1, 0]);
+    expect([...jit(largest, { device: 'webgpu', name: 'again' })(x).dataSync()]).toEqual([1, 0]);
+    const notes = said.mock.calls.filter(([text]) => String(text).startsWith('note: '));
+    said.mockRestore();
+    expect(notes).toEqual([[expect.stringMatching(/'webgpu' lacks some operations/)]]);
   });
 
   it('says that memory is used up, and goes on', () => {

@@ -10,6 +10,7 @@ import {
   INSTALL_CUDA,
   judge,
 } from '../../src/jit/run/availability.ts';
+import { openOnDevice } from '../../src/jit/run/fallback.ts';
 import { explainFault } from '../../src/jit/run/faults.ts';
 import { choose, type Device, type Provider } from '../../src/jit/run/provider.ts';
 
@@ -83,8 +84,8 @@ describe('what a trial of a provider says', () => {
   it.each<[string, Provider, string, string, RegExp]>([
     ['no Vulkan loader', 'webgpu', 'Failed to get a WebGPU adapter: No supported adapters', "Warning: Couldn't load Vulkan: libvulkan.so.1", /no Vulkan loader.*apt-get install libvulkan1/], // biome-ignore format: one case a line
     ['no adapter', 'webgpu', 'Failed to get a WebGPU adapter: No supported adapters', '', /no adapter.*install the graphics card's driver/], // biome-ignore format: one case a line
-    ['no cuDNN', 'cuda', 'Failed to load shared library', 'libcudnn.so.9: cannot open shared object file', /lacks the library libcudnn\.so\.9; install CUDA 12 and cuDNN 9/], // biome-ignore format: one case a line
-    ['an old driver', 'cuda', 'CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version', '', /driver is older than CUDA 12.*update the driver/], // biome-ignore format: one case a line
+    ['no cuDNN', 'cuda', 'Failed to load shared library', 'libcudnn.so.9: cannot open shared object file', /lacks the library libcudnn\.so\.9; install the CUDA toolkit of that version and cuDNN 9/], // biome-ignore format: one case a line
+    ['an old driver', 'cuda', 'CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version', '', /driver is older than the CUDA libraries need.*update the driver/], // biome-ignore format: one case a line
     ['no card', 'cuda', 'CUDA failure 100: no CUDA-capable device is detected', '', /no NVIDIA card.*nvidia-smi/], // biome-ignore format: one case a line
     ['anything else', 'webgpu', 'the moon\n is full', '', /a trial failed: the moon is full; use cpu/], // biome-ignore format: one case a line
   ])('%s is one line with a remedy', (_, provider, message, stderr, expected) => {
@@ -111,6 +112,43 @@ describe('what a trial of a provider says', () => {
     } finally {
       rmSync(home, { recursive: true });
     }
+  });
+});
+
+describe('an operation that a provider lacks', () => {
+  it('runs on the processor, with one notice', () => {
+    const notices: string[] = [];
+    const open = (lacking: boolean) => {
+      let allowed = true;
+      return openOnDevice(
+        'webgpu',
+        () => {
+          if (lacking && !allowed) throw new GibbsError('internal', 'fallback to CPU EP has been');
+          return allowed ? 'with the processor' : 'on the device';
+        },
+        (value) => {
+          allowed = value;
+        },
+        (text) => notices.push(text),
+      );
+    };
+    expect(open(false)).toBe('on the device');
+    expect([open(true), open(true)]).toEqual(['with the processor', 'with the processor']);
+    expect(notices).toEqual([expect.stringMatching(/'webgpu' lacks some operations.*processor/)]);
+  });
+
+  it('is not what every failure is taken for', () => {
+    const open = () => {
+      throw new GibbsError('internal', 'no such thing');
+    };
+    expect(() =>
+      openOnDevice(
+        'webgpu',
+        open,
+        () => {},
+        () => {},
+      ),
+    ).toThrow('no such thing');
   });
 });
 

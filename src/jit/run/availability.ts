@@ -163,11 +163,13 @@ const CAUSES: Partial<Record<Provider, readonly Cause[]>> = {
       sign: /(?<detail>lib(?:cudnn|cublas|cublasLt|cudart|cufft|curand|nvrtc|cuda)[\w.]*): cannot open shared object/,
       reason: 'the CUDA provider lacks the library',
       remedy:
-        'install CUDA 12 and cuDNN 9 and let LD_LIBRARY_PATH name their folders, or use webgpu or cpu',
+        'install the CUDA toolkit of that version and cuDNN 9 and let LD_LIBRARY_PATH name their ' +
+        'folders, or use webgpu or cpu',
     },
     {
       sign: /driver version is insufficient/i,
-      reason: 'the NVIDIA driver is older than CUDA 12 needs (525.60)',
+      reason:
+        'the NVIDIA driver is older than the CUDA libraries need (525.60 for CUDA 12, 580 for 13)',
       remedy: "update the driver ('nvidia-smi' shows its version), or use cpu",
     },
     {

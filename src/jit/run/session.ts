@@ -3,6 +3,7 @@ import { runNative } from '../../core/interrupt.ts';
 import type { LeafSpec } from '../trace/tracer.ts';
 import { boundResults, deviceMemory } from './binding.ts';
 import { DeviceValue } from './device-value.ts';
+import { NO_FALLBACK, openOnDevice } from './fallback.ts';
 import { explainFault } from './faults.ts';
 import { type OrtApi, ortApi, type Pointer } from './ort-api.ts';
 import type { Provider } from './provider.ts';
@@ -71,9 +72,16 @@ export class OnnxSession {
       // What goes wrong comes as a status; ONNX Runtime would print it as well.
       set(ort.setLogSeverity(options, NOTHING));
       appendProvider(ort, options, provider);
-      this.handle = ort.create('ONNX Runtime refused the graph', (out) =>
-        ort.createSessionFromArray(ort.env, model, model.byteLength, options, out),
-      );
+      const open = () =>
+        ort.create('ONNX Runtime refused the graph', (out) =>
+          ort.createSessionFromArray(ort.env, model, model.byteLength, options, out),
+        );
+      this.handle =
+        provider === 'cpu'
+          ? open()
+          : openOnDevice(provider, open, (allowed) => {
+              set(ort.setSessionEntry(options, NO_FALLBACK, allowed ? '0' : '1'));
+            });
     } catch (error) {
       throw explainFault(provider, error);
     } finally {
