@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { supportsBf16 } from '../../../src/jit/native/gemm/bf16.ts';
 import { type GemmCall, gemmKernel } from '../../../src/jit/native/gemm/gemm.ts';
 import { AVX2, AVX512, detectIsa, PLAIN } from '../../../src/jit/native/gemm/isa.ts';
 import { BIASES, checkProducts, operands, someCalls, worstError } from './gemm-cases.ts';
@@ -51,6 +52,16 @@ describe.skipIf(!HAS_COMPILER)('generated products of matrices', () => {
       { ...wide, ...plain, transA: true, accumulate: true },
     ];
     checkProducts(calls, detectIsa());
+  });
+
+  it.skipIf(!supportsBf16())('round to bfloat16 where that is asked for, and no further', () => {
+    const calls = someCalls(12, 7).map((call) => ({ ...call, precision: 'bf16' as const }));
+    checkProducts(calls, detectIsa());
+  });
+
+  it('with bfloat16 numbers are refused where the processor has none', () => {
+    const [call] = someCalls(1, 7);
+    expect(() => gemmKernel({ ...call, precision: 'bf16' }, PLAIN)).toThrow(/bf16.*float32/);
   });
 
   it('may write onto the bias they add', () => {

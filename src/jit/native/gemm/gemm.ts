@@ -1,8 +1,11 @@
+import { ConfigError } from '../../../core/errors.ts';
+import { BF16_PREAMBLE, multiplyPairs, supportsBf16, toPairs } from './bf16.ts';
 import { emitDot } from './dot.ts';
 import { detectIsa, type Isa } from './isa.ts';
 import { type Bias, emitMicro, type MicroKernel } from './micro.ts';
-import { cutColumns, cutEvenly, type Panel } from './tiles.ts';
-import { vectorPreamble, vectorType } from './vector.ts';
+import { type Packing, pack } from './pack.ts';
+import { cutColumns, cutEvenly } from './tiles.ts';
+import { vectorPreamble } from './vector.ts';
 
 /** A product of matrices whose sizes are known when it is compiled; everything is row-major. */
 export interface GemmCall {
@@ -19,6 +22,11 @@ export interface GemmCall {
   readonly accumulate: boolean;
   /** What is added: nothing, [n] to every row, [m] to every column, or [m, n] (of each product). */
   readonly bias: Bias;
+  /**
+   * `bf16`: operands are rounded to bfloat16 (8 bits of mantissa) and their products added in
+   * float32; where `supportsBf16` says so. Default: `float32`.
+   */
+  readonly precision?: 'float32' | 'bf16';
 }
 
 /** A C function `static void NAME(const float *a, const float *b, const float *c, float *out, float *scratch)`. */
@@ -47,6 +55,7 @@ const FEW_COLUMNS = 4;
 export function gemmKernel(call: GemmCall, isa: Isa = detectIsa()): GeneratedKernel {
   const name = nameOf(call, isa);
   const { source, scratch } = oneProduct(`${name}_one`, normalise(call), isa);
+  const preamble = vectorPreamble(isa) + (call.precision === 'bf16' ? BF16_PREAMBLE : '');
   const { m, n, k, batch, bias } = call;
   const cStep = bias === 'full' ? m * n : 0;
   const body =
@@ -58,7 +67,7 @@ export function gemmKernel(call: GemmCall, isa: Isa = detectIsa()): GeneratedKer
     scratch,
     source: once(
       name,
-      `${vectorPreamble(isa)}${source}static void ${name}(const float *a, const float *b, const float *c, float *out, float *scratch) {
+      `${preamble}${source}static void ${name}(const float *a, const float *b, const float *c, float *out, float *scratch) {
   ${body}
 }
 `,
@@ -73,8 +82,9 @@ export const once = (name: string, source: string) =>
 function nameOf(call: GemmCall, isa: Isa): string {
   const { m, n, k, transA, transB, batch, accumulate, bias } = call;
   const form = `${transA ? 't' : 'n'}${transB ? 't' : 'n'}`;
+  const kind = call.precision === 'bf16' ? 'bf16' : isa.name;
   const tags = `${bias === 'none' ? '' : `_${bias}`}${accumulate ? '_acc' : ''}`;
-  return `gemm_${isa.name}_${form}_${m}x${n}x${k}${batch === 1 ? '' : `_b${batch}`}${tags}`;
+  return `gemm_${kind}_${form}_${m}x${n}x${k}${batch === 1 ? '' : `_b${batch}`}${tags}`;
 }
 
 type Product = Omit<GemmCall, 'batch'> & {
@@ -108,7 +118,8 @@ function oneProduct(
 ): { readonly source: string; readonly scratch: number } {
   const { n, transA, swapped } = product;
   const few = n <= FEW_COLUMNS && !transA && product.k >= 2 * isa.width;
-  const { source, scratch } = few ? fewColumns(name, product, isa) : tiled(name, product, isa);
+  const emit = product.precision === 'bf16' ? paired : few ? fewColumns : tiled;
+  const { source, scratch } = emit(name, product, isa);
   const [first, second] = swapped ? ['b', 'a'] : ['a', 'b'];
   return {
     scratch,
@@ -137,10 +148,34 @@ function fewColumns(name: string, product: Product, isa: Isa) {
   };
 }
 
-/** How b is brought to rows of whole vectors: where it lies, copied, or transposed. */
-type Packing = 'none' | 'copy' | 'transpose';
+/** Rounds both operands to pairs of bfloat16 numbers, each pair in the place of one float. */
+function paired(name: string, product: Product, isa: Isa) {
+  if (isa.name !== 'avx512' || !supportsBf16()) {
+    throw new ConfigError(
+      "gemmKernel: precision 'bf16' needs a processor with AVX512-BF16; use 'float32'",
+    );
+  }
+  const { m, n, k, transA, transB } = product;
+  const pairs = Math.ceil(k / 2);
+  const inner = tiled(`${name}_pairs`, { ...product, k: pairs }, isa, multiplyPairs);
+  const whole = (floats: number) => Math.ceil(floats / isa.width) * isa.width;
+  const [atB, rest] = [whole(m * pairs), whole(m * pairs) + whole(n * pairs)];
+  const [a, b] = [
+    toPairs('a', 'scratch', { k, other: m, alongRows: !transA }),
+    toPairs('b', `scratch + ${atB}`, { k, other: n, alongRows: transB }),
+  ];
+  return {
+    scratch: rest + inner.scratch,
+    source: `${inner.source}${signature(name)} {
+  ${a}
+  ${b}
+  ${name}_pairs_body(scratch, scratch + ${atB}, c, out, scratch + ${rest});
+}
+`,
+  };
+}
 
-function tiled(name: string, product: Product, isa: Isa) {
+function tiled(name: string, product: Product, isa: Isa, multiply?: MicroKernel['multiply']) {
   const { m, n, k, transA, transB } = product;
   const { width } = isa;
   const packing: Packing = transB
@@ -183,6 +218,7 @@ function tiled(name: string, product: Product, isa: Isa) {
           bPadded: packing !== 'none',
           bias,
           accumulate,
+          multiply,
         };
         const source = emitMicro(kernel, isa);
         if (!parts.includes(source)) parts.push(source);
@@ -220,53 +256,4 @@ function begin({ m, n, bias, accumulate }: Product): string[] {
     `for (long i = 0; i < ${m}; i++)`,
     `  for (long j = 0; j < ${n}; j++) out[i * ${n} + j] ${accumulate ? '+=' : '='} ${value};`,
   ];
-}
-
-/** C that writes rows `p` to `p + depth` of the panel at column `j` of b to the scratch. */
-function pack(
-  packing: Packing,
-  { vectors, tail }: Panel,
-  depth: number,
-  { n, k }: Product,
-  isa: Isa,
-): string[] {
-  const v = vectorType(isa);
-  const { width } = isa;
-  const row = vectors * width;
-  if (packing === 'none') return [];
-  if (packing === 'copy') {
-    const copies = Array.from({ length: vectors }, (_, u) => {
-      const from = `b + (p + r) * ${n} + j + ${u * width}`;
-      const whole = u < vectors - 1 || tail === width;
-      const value = whole ? `${v}_load(${from})` : `${v}_load_first(${from}, ${tail})`;
-      return `${v}_store(scratch + r * ${row} + ${u * width}, ${value});`;
-    });
-    return [`for (long r = 0; r < ${depth}; r++) { ${copies.join(' ')} }`];
-  }
-  const columns = (vectors - 1) * width + tail;
-  const squares = depth >= width ? Math.floor(columns / width) : 0;
-  const lines: string[] = [];
-  const square = (r: string) =>
-    `for (long u = 0; u < ${squares * width}; u += ${width}) ${v}_transpose(b + (j + u) * ${k} + p + ${r}, ${k}, scratch + ${r} * ${row} + u, ${row});`;
-  if (squares > 0) {
-    lines.push(
-      `for (long r = 0; r + ${width} <= ${depth}; r += ${width}) ${square('r')}`,
-      // The last rows once more: cheaper than going through them one by one.
-      ...(depth % width === 0 ? [] : [square(`${depth - width}l`)]),
-    );
-  }
-  if (squares * width < columns) {
-    lines.push(
-      `for (long u = ${squares * width}; u < ${columns}; u++)`,
-      `  for (long r = 0; r < ${depth}; r++) scratch[r * ${row} + u] = b[(j + u) * ${k} + p + r];`,
-    );
-  }
-  if (columns < row) {
-    // What is read beyond the last column is not stored, but must not be slow (denormals, NaN).
-    lines.push(
-      `for (long r = 0; r < ${depth}; r++)`,
-      `  for (long u = ${columns}; u < ${row}; u++) scratch[r * ${row} + u] = 0;`,
-    );
-  }
-  return lines;
 }

@@ -23,6 +23,8 @@ export interface MicroKernel {
   readonly bPadded: boolean;
   readonly bias: Bias;
   readonly accumulate: boolean;
+  /** The statement that adds products to a sum; of float32 numbers when left out. */
+  readonly multiply?: (sum: string, x: string, b: string) => string;
 }
 
 /**
@@ -31,6 +33,7 @@ export interface MicroKernel {
  */
 export function emitMicro(kernel: MicroKernel, isa: Isa): string {
   const { name, rows, vectors, tail, k, bias } = kernel;
+  const multiply = kernel.multiply ?? ((sum, x, b) => `${sum} += ${x} * ${b};`);
   const v = vectorType(isa);
   const { width } = isa;
   const whole = (j: number) => j < vectors - 1 || tail === width;
@@ -44,7 +47,7 @@ export function emitMicro(kernel: MicroKernel, isa: Isa): string {
   const loop = [
     ...range(vectors).map((j) => `${v} b${j} = ${load(`b + ${j * width}`, j, kernel.bPadded)};`),
     ...range(rows).map((i) => {
-      const sums = range(vectors).map((j) => `s${i}_${j} += x * b${j};`);
+      const sums = range(vectors).map((j) => multiply(`s${i}_${j}`, 'x', `b${j}`));
       return `{ ${v} x = ${v}_splat(a[${i * kernel.aRow}]); ${sums.join(' ')} }`;
     }),
     `a += ${kernel.aColumn}; b += ${kernel.bRow};`,
