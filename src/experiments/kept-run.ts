@@ -13,6 +13,7 @@ import {
 import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
 import { type OpenRun, type RunIdentity, runKey } from '../train/run.ts';
+import { shownAsRun } from '../train/run-display.ts';
 import {
   finishedRun,
   openRun,
@@ -107,15 +108,15 @@ export async function keptRun<C, N>(
   const ours = () =>
     shipped === null ? undefined : readRun<C, N>({ root: shipped, plain: true }, asked);
   const early = options.shippedFirst && !fresh ? ours() : undefined;
-  if (early) return { ...early, origin: 'shipped' };
+  if (early) return shownInNotebook({ ...early, origin: 'shipped' });
   const identity = plain
     ? asked
     : { ...asked, code: rememberedCodeVersion(place, asked, computation) };
   if (!fresh) {
     const kept = readRun<C, N>(place, identity, onNotice);
-    if (kept) return { ...kept, origin: 'kept' };
+    if (kept) return shownInNotebook({ ...kept, origin: 'kept' });
     const came = ours();
-    if (came) return { ...came, origin: 'shipped' };
+    if (came) return shownInNotebook({ ...came, origin: 'shipped' });
   }
   const run = openRun({ ...identity, ...place, fresh, labels, onNotice });
   try {
@@ -133,11 +134,26 @@ export async function keptRun<C, N>(
     run.write(ARRAYS, encodeSafetensors(compact(arrays)));
     run.finish(record);
     run.close();
-    return { ...record, arrays, origin: 'trained' };
+    return shownInNotebook({ ...record, arrays, origin: 'trained' });
   } catch (error) {
     run.close(error);
     throw error;
   }
+}
+
+const ORIGINS = {
+  trained: 'trained now',
+  kept: 'trained before',
+  shipped: 'came with the project',
+} as const;
+
+function shownInNotebook<C, N>(run: KeptRun<C, N>): KeptRun<C, N> {
+  return shownAsRun(run, ({ key, origin, steps, seconds, numbers }) => ({
+    title: `${key}, ${ORIGINS[origin]}`,
+    steps,
+    seconds,
+    ...(typeof numbers === 'object' && numbers !== null && { numbers }),
+  }));
 }
 
 /**

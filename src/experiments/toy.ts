@@ -8,6 +8,7 @@ import type { Objective } from '../objectives/objective.ts';
 import { type Progress, type TrainOptions, train } from '../train/loop.ts';
 import type { Ranks } from '../train/parallel/ranks.ts';
 import type { OpenRun, RunIdentity } from '../train/run.ts';
+import { shownAsRun } from '../train/run-display.ts';
 import {
   finishedRun,
   mayHold,
@@ -146,7 +147,21 @@ function resultOf<M extends ToyMethod>(
   reused: boolean,
 ): ToyResult<M> {
   const rest = { preset, overrides, folder, reused, ...readArrays(folder) };
-  return { ...found, ...rest } as unknown as ToyResult<M>;
+  return shownInNotebook({ ...found, ...rest } as unknown as ToyResult<M>);
+}
+
+function shownInNotebook<M extends ToyMethod>(result: ToyResult<M>): ToyResult<M> {
+  return shownAsRun(
+    result,
+    ({ key, preset, overrides, reused, steps, seconds, metrics, curve }) => ({
+      title: `${key} (preset ${preset}), ${reused ? 'trained before' : 'trained now'}`,
+      steps,
+      seconds,
+      settings: overrides,
+      numbers: metrics,
+      losses: curve?.losses,
+    }),
+  );
 }
 
 /** Whether asking for this run would train nothing. */

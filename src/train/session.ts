@@ -12,6 +12,7 @@ import { drawNoise } from './noise.ts';
 import { agreedError } from './parallel/ranks.ts';
 import { Team } from './parallel/team.ts';
 import type { MetricsRow } from './run.ts';
+import { shownAsRun } from './run-display.ts';
 import { Speedometer } from './speedometer.ts';
 import { checksum, firstNonFinite, leafNames, namedLeaves } from './state-leaves.ts';
 
@@ -155,7 +156,7 @@ export class Session<State> {
 
   result(): TrainResult {
     const state = this.#host();
-    return {
+    const result: TrainResult = {
       state,
       step: this.step,
       checksum: checksum(namedLeaves(state)),
@@ -163,6 +164,11 @@ export class Session<State> {
       resumedFrom: this.#resumedFrom,
       metrics: this.#lastRow,
     };
+    return shownAsRun(result, ({ step, seconds, resumedFrom, metrics }) => {
+      const title = resumedFrom > 0 ? `Trained, resumed at iteration ${resumedFrom}` : 'Trained';
+      const { step: _, ...numbers } = metrics ?? { step };
+      return { title, steps: step, seconds, numbers };
+    });
   }
 
   dispose(): void {

@@ -4,6 +4,7 @@ import { signalChildren } from './children.ts';
 import { type HostToWorker, WORDS } from './wire.ts';
 
 interface CallFrame {
+  readonly functionName: string;
   readonly location: { readonly scriptId: string };
   readonly functionLocation?: { readonly lineNumber: number; readonly columnNumber?: number };
 }
@@ -18,6 +19,12 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** Called in the paused thread before it is unwound; see `unwind.ts`. */
 const UNWIND = "globalThis[Symbol.for('gibbs.kernel.unwind')]()";
+
+/**
+ * A function of Node. What it pushes after {@link UNWIND} has emptied the stack of async ids, nobody
+ * would pop, and Node would end the process for it.
+ */
+const PUSHES = 'pushAsyncContext';
 
 /** How long a cell may take to end by itself once the flag is up, ms. */
 const GRACE = 20;
@@ -186,6 +193,7 @@ export class Stopper {
     if (Atomics.load(this.#words, WORDS.critical) > 0) return false;
     if (Atomics.load(this.#words, WORDS.nativeDepth) > 0 && !this.#forced) return false;
     if (this.#isUserCode(top)) return true;
+    if (top?.functionName === PUSHES) return false;
     const { name, computed } = this.#stuck ?? { computed: 0 };
     if (computed > ENDLESS && functionOf(top) === name) return true;
     return isLast && (this.#deaf >= 2 || this.#forced);
