@@ -151,7 +151,7 @@ export function jit<A extends unknown[], R>(
       return new OnnxSession(model.bytes, counts, { threads, provider });
     };
     const session = compilesToC(executor, provider)
-      ? openNative(executor, recorded.graph, name, openOnnx, stats)
+      ? openNative(executor, recorded.graph, hash, name, openOnnx, stats)
       : openOnnx();
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.compileMs += performance.now() - started;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HostTensor } from '../../src/core/host-tensor.ts';
 import { jit, type Tensor, tf } from '../../src/jit/index.ts';
 import type { Graph } from '../../src/jit/ir/ops.ts';
+import { lowerToC } from '../../src/jit/native/compile.ts';
 import { NativeSession } from '../../src/jit/native/executor.ts';
 import { caseOf, compare } from '../jit/check.ts';
 import {
@@ -72,7 +73,7 @@ describe('compiled to C, ops and their derivatives are what they are eagerly', (
 });
 
 function runNative(graph: Graph, inputs: readonly HostTensor[]): Float32Array[] {
-  return runSession(new NativeSession(graph, 'random'), graph, inputs);
+  return runSession(new NativeSession(lowerToC(graph), 'random'), graph, inputs);
 }
 
 describe('random graphs', () => {

@@ -1,8 +1,8 @@
 import { NativeBuildError } from '../../core/errors.ts';
 import type { HostData } from '../../core/host-tensor.ts';
-import type { Graph } from '../ir/ops.ts';
 import type { Slot } from '../run/session.ts';
 import { rememberedVerdict, rememberVerdict, selfCheck } from './build/self-check.ts';
+import type { CSource } from './emit/program.ts';
 import { NativeSession } from './executor.ts';
 
 /** What runs a compiled graph. */
@@ -31,11 +31,11 @@ export class AutoSession implements Session {
   private readonly name: string;
   private checked = false;
 
-  constructor(graph: Graph, name: string, makeReference: () => Session) {
+  constructor(code: CSource, name: string, makeReference: () => Session) {
     this.name = name;
     this.makeReference = makeReference;
     try {
-      this.native = new NativeSession(graph, name);
+      this.native = new NativeSession(code, name);
     } catch (error) {
       if (!(error instanceof NativeBuildError)) throw error;
       notify(`running on ONNX Runtime: ${error.message}`);

@@ -1,8 +1,7 @@
 import koffi from 'koffi';
-import type { Graph } from '../ir/ops.ts';
 import type { Slot } from '../run/session.ts';
 import { buildNative, type NativeLibrary } from './build/library.ts';
-import { lowerToC } from './compile.ts';
+import type { CSource } from './emit/program.ts';
 
 /** Vector loads want their arrays at cache lines. */
 const ALIGNMENT = 64n;
@@ -19,12 +18,11 @@ export class NativeSession {
   private open = true;
 
   /**
-   * @param graph optimised; its arguments and results are those of `run`.
+   * @param code a graph in C, whose arguments and results are those of `run`.
    * @throws NativeBuildError when there is no compiler, or it fails.
    */
-  constructor(graph: Graph, name: string) {
-    const { source, arenaBytes, constants, functions } = lowerToC(graph);
-    this.nodeCount = functions.length;
+  constructor({ source, arenaBytes, constants, calls }: CSource, name: string) {
+    this.nodeCount = calls;
     this.constants = constants;
     this.library = buildNative(source, { name });
     this.cached = this.library.cached;

@@ -1,8 +1,8 @@
 import type { Graph } from '../ir/ops.ts';
-import { optimise } from '../passes/index.ts';
 import type { JitStats } from '../run/stats.ts';
 import { AutoSession, type Session } from './auto.ts';
 import { NativeSession } from './executor.ts';
+import { sourceOf } from './stored.ts';
 
 export type { Session };
 
@@ -14,15 +14,14 @@ export type { Session };
 export function openNative(
   executor: string,
   recorded: Graph,
+  hash: string,
   name: string,
   reference: () => Session,
   stats: JitStats,
 ): Session {
-  const graph = optimise(recorded);
+  const code = sourceOf(recorded, hash);
   const session =
-    executor === 'native'
-      ? new NativeSession(graph, name)
-      : new AutoSession(graph, name, reference);
+    executor === 'native' ? new NativeSession(code, name) : new AutoSession(code, name, reference);
   if (session.cached) stats.cacheHits++;
   stats.nodesExecuted = session.nodeCount;
   return session;

@@ -9,11 +9,17 @@ import { PRELUDE } from './prelude.ts';
 import { declaration, type Parameter, SCRATCH, type UnitCode } from './unit.ts';
 
 /** A step as C text, and what it needs to run. */
-export interface Program {
+export interface CSource {
   readonly source: string;
   readonly arenaBytes: number;
   /** Literal arrays too large for the text: they are handed in after the arguments. */
   readonly constants: readonly HostData[];
+  /** Functions called per run. */
+  readonly calls: number;
+}
+
+/** A step as C text, and how it came about. */
+export interface Program extends CSource {
   /** Units in order: the function that runs each, and its steps. */
   readonly functions: readonly string[];
   readonly steps: readonly Step[];
@@ -44,7 +50,7 @@ export function emitProgram(work: Work, steps: readonly Step[], inputs: number):
     return name;
   });
   const literals = new Literals(work.bases, inputs);
-  const calls = codes.map((code, t) => {
+  const statements = codes.map((code, t) => {
     const args = code.parameters.map((parameter) =>
       argument(parameter, memory.locations, memory.scratch[t], literals),
     );
@@ -56,12 +62,14 @@ export function emitProgram(work: Work, steps: readonly Step[], inputs: number):
     ...helpers,
     ...definitions,
     'void gibbs_run(char *arena, void *const *in, void *const *out) {',
-    ...calls,
+    ...statements,
     '}',
     '',
   ].join('\n');
   const { arenaBytes } = memory;
-  return { source, arenaBytes, constants: literals.arrays, functions: names, steps, work };
+  const { arrays: constants } = literals;
+  const calls = names.length;
+  return { source, arenaBytes, constants, calls, functions: names, steps, work };
 }
 
 function emitUnit(bases: readonly Base[], step: Step): UnitCode {
