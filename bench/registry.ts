@@ -1,4 +1,5 @@
 import { gemm } from './gemm.ts';
+import { gpu } from './gpu.ts';
 import { IMAGES } from './images.ts';
 import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
@@ -19,4 +20,5 @@ export const BENCHES: readonly (Bench | Survey)[] = [
   niceMle,
   niceDdaebm,
   ...IMAGES,
+  gpu,
 ];

@@ -67,6 +67,8 @@ export interface Introduction {
   readonly threads: number;
   /** Wall-clock milliseconds of building, compiling and warming up. */
   readonly warmupWallMs: number;
+  /** Floating-point operations of one iteration, where they were counted. */
+  readonly flops?: number;
 }
 
 /** One round of one contestant, per iteration. */

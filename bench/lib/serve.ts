@@ -9,6 +9,10 @@ export interface Program<Noise> {
   /** Data and noise of the next iteration. */
   draw(): Noise;
   step(noise: Noise): void;
+  /** Waits until a device has done what the steps began. */
+  finish?(): void;
+  /** Floating-point operations of one step, if they were counted. */
+  readonly flops?: number;
 }
 
 export interface ServeOptions {
@@ -41,11 +45,13 @@ export async function serve<Noise>(
   const rest = values as unknown as Record<string, string | undefined>;
   const program = await build({ threads, rest });
   for (let i = 0; i < Math.max(1, Number(values.warmup)); i++) program.step(program.draw());
+  program.finish?.();
   const me: Introduction = {
     name: program.name,
     versions: program.versions,
     threads,
     warmupWallMs: performance.now() - begin,
+    ...(program.flops !== undefined && { flops: program.flops }),
   };
   if (!values.serve) {
     const timing = timed(program, Number(values.iters));
@@ -74,6 +80,7 @@ function timed<Noise>(program: Program<Noise>, iters: number): Timing {
     drawn += cpuMs() - before;
     program.step(noise);
   }
+  program.finish?.();
   return {
     iters,
     cpuMs: (cpuMs() - cpu) / iters,

@@ -1,3 +1,4 @@
+import { device } from '../../src/jit/index.ts';
 import { findCompiler } from '../../src/jit/native/build/compiler.ts';
 import { versionOf } from './toy-task.ts';
 
@@ -8,5 +9,9 @@ export function ourEngine(): { name: string; versions: Record<string, string> } 
     return { name: 'Gibbs, compiled C', versions: { compiler: version } };
   }
   const version = versionOf('onnxruntime-node');
-  return { name: `Gibbs, ONNX Runtime ${version}`, versions: { 'onnxruntime-node': version } };
+  const where = device() === 'cpu' ? '' : ` on ${device()}`;
+  return {
+    name: `Gibbs, ONNX Runtime ${version}${where}`,
+    versions: { 'onnxruntime-node': version },
+  };
 }

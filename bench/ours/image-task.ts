@@ -2,7 +2,7 @@ import { hostTensor } from '../../src/core/host-tensor.ts';
 import { normal, uniform } from '../../src/core/random.ts';
 import { scheduleConfig } from '../../src/diffusion/schedule.ts';
 import { grad } from '../../src/jit/grad.ts';
-import { jit, type Tensor } from '../../src/jit/index.ts';
+import { type JitFunction, jit, type Tensor } from '../../src/jit/index.ts';
 import { smallEncoder } from '../../src/models/encoders.ts';
 import { NCSNPP_CIFAR10, ncsnppEnergy, ncsnppGenerator } from '../../src/models/ncsnpp.ts';
 import type { EnergyNetwork } from '../../src/models/network.ts';
@@ -16,6 +16,7 @@ import { flatLayout, pack, unpack } from '../../src/optim/flat.ts';
 import { drawNoise } from '../../src/train/noise.ts';
 import { type Program, serve } from '../lib/serve.ts';
 import { ourEngine } from './engine.ts';
+import { flopsOnDevice, LatestMetrics } from './on-device.ts';
 
 const SHAPE = [3, 32, 32];
 const ENGINE = ourEngine();
@@ -76,26 +77,33 @@ function training(sizes: Sizes, threads: number): Program<unknown> {
     (s: unknown, data: Tensor, noise: Record<string, Tensor>): Stepped =>
       objective.step(s, { data }, noise),
     { donate: [0], name: `bench/${sizes.network}`, threads },
-  ) as unknown as (s: unknown, data: unknown, noise: unknown) => Stepped;
+  ) as unknown as JitFunction<[unknown, unknown, unknown], Stepped>;
   let state: unknown = objective.init(0);
   let iteration = 0;
+  const metrics = new LatestMetrics();
+  const draw = () => {
+    const key = { seed: 0, stream: 'bench', step: iteration++ };
+    const size = objective.batchShape.reduce((a, b) => a * b, 1);
+    const data = hostTensor(
+      uniform(key, size).map((v) => 2 * v - 1),
+      objective.batchShape,
+    );
+    return { data, noise: drawNoise(objective.noise, key) };
+  };
   return {
     name: `${ENGINE.name}, ${sizes.network} step`,
     versions: ENGINE.versions,
-    draw() {
-      const key = { seed: 0, stream: 'bench', step: iteration++ };
-      const size = objective.batchShape.reduce((a, b) => a * b, 1);
-      const data = hostTensor(
-        uniform(key, size).map((v) => 2 * v - 1),
-        objective.batchShape,
-      );
-      return { data, noise: drawNoise(objective.noise, key) };
-    },
+    ...flopsOnDevice(() => {
+      const { data, noise } = draw();
+      return step.explain(state, data, noise);
+    }),
+    draw,
+    finish: () => metrics.finish(),
     step(drawn) {
       const { data, noise } = drawn as { data: unknown; noise: unknown };
       const result = step(state, data, noise);
       state = result.state;
-      for (const metric of Object.values<Tensor>(result.metrics)) metric.dispose();
+      metrics.keep(result.metrics);
     },
   };
 }

@@ -4,11 +4,12 @@ import { logitPixels } from '../../src/datasets/dequantise.ts';
 import { gatherRows } from '../../src/datasets/epochs.ts';
 import { niceConfig } from '../../src/experiments/nice.ts';
 import { niceMethod, niceMethodSpec } from '../../src/experiments/nice-methods.ts';
-import { jit, type Tensor } from '../../src/jit/index.ts';
+import { jit } from '../../src/jit/index.ts';
 import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
 import { drawNoise } from '../../src/train/noise.ts';
 import { serve } from '../lib/serve.ts';
 import { ourEngine } from './engine.ts';
+import { flopsOnDevice, LatestMetrics } from './on-device.ts';
 
 const DIM = 784;
 /** Random bytes: the time does not depend on what the digits look like. */
@@ -29,18 +30,25 @@ await serve(
     );
     let state: unknown = objective.init(0);
     let iteration = 0;
+    const metrics = new LatestMetrics();
+    const draw = () => {
+      const key = { seed: 0, stream: 'bench', step: iteration++ };
+      const pixels = gatherRows(bank, DIM, integers(key, batch, IMAGES));
+      const data = hostTensor(logitPixels(pixels, key), [batch, DIM]);
+      return { batch: { data }, noise: drawNoise(objective.noise, key) };
+    };
     return {
       ...ourEngine(),
-      draw() {
-        const key = { seed: 0, stream: 'bench', step: iteration++ };
-        const pixels = gatherRows(bank, DIM, integers(key, batch, IMAGES));
-        const data = hostTensor(logitPixels(pixels, key), [batch, DIM]);
-        return { batch: { data }, noise: drawNoise(objective.noise, key) };
-      },
+      ...flopsOnDevice(() => {
+        const { batch: data, noise } = draw();
+        return step.explain(state, data, noise);
+      }),
+      draw,
+      finish: () => metrics.finish(),
       step({ batch: data, noise }) {
         const result = step(state, data, noise);
         state = result.state;
-        for (const metric of Object.values<Tensor>(result.metrics)) metric.dispose();
+        metrics.keep(result.metrics);
       },
     };
   },

@@ -1,7 +1,8 @@
-import { jit, type Tensor } from '../../src/jit/index.ts';
+import { jit } from '../../src/jit/index.ts';
 import type { Batch, Metrics, Noise } from '../../src/objectives/objective.ts';
 import { serve } from '../lib/serve.ts';
 import { ourEngine } from './engine.ts';
+import { flopsOnDevice, LatestMetrics } from './on-device.ts';
 import { type ToyDraw, toyTask } from './toy-task.ts';
 
 await serve<ToyDraw>(({ threads }) => {
@@ -12,13 +13,19 @@ await serve<ToyDraw>(({ threads }) => {
     { donate: [0], name: 'toy-step', threads },
   );
   let state: unknown = task.state;
+  const metrics = new LatestMetrics();
   return {
     ...ourEngine(),
+    ...flopsOnDevice(() => {
+      const { batch, noise } = task.draw();
+      return step.explain(state, batch, noise);
+    }),
+    finish: () => metrics.finish(),
     draw: task.draw,
     step({ batch, noise }) {
       const result = step(state, batch, noise);
       state = result.state;
-      for (const metric of Object.values<Tensor>(result.metrics)) metric.dispose();
+      metrics.keep(result.metrics);
     },
   };
 });

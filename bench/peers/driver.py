@@ -26,7 +26,37 @@ def parser(description):
     p.add_argument("--json", action="store_true")
     p.add_argument("--serve", action="store_true", help="answer 'run N' lines on standard input")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", default="cpu", help="cpu or cuda; PyTorch only")
     return p
+
+
+def use_device(args):
+    """Lets PyTorch make every tensor and network on the device. To be called before the first."""
+    if args.device == "cpu":
+        return
+    import torch
+
+    if not hasattr(torch, "set_default_device"):
+        sys.exit(f"error: --device needs PyTorch 2.0 or newer, this is {torch.__version__}")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("error: this PyTorch finds no CUDA card")
+    torch.set_default_device(args.device)
+    # Products in full float32, as ours.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def waiting_for(args, finish):
+    """`finish`, and on a card the wait until it has done what was queued."""
+    if getattr(args, "device", "cpu") == "cpu":
+        return finish
+    import torch
+
+    def both():
+        finish()
+        torch.cuda.synchronize()
+
+    return both
 
 
 def limit_threads(n):
@@ -72,6 +102,7 @@ def timed(draw, step, finish, iters):
 
 
 def main(args, name, versions, draw, step, finish=lambda: None):
+    finish = waiting_for(args, finish)
     start = Stopwatch()
     for _ in range(max(1, args.warmup)):
         step(draw())

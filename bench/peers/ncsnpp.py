@@ -337,6 +337,7 @@ class Evaluation:
 
 if __name__ == "__main__":
     torch.set_num_threads(args.threads)
+    driver.use_device(args)
     torch.manual_seed(args.seed)
     sizes = (args.batch, args.width, [int(v) for v in args.levels.split(",")], args.blocks)
     if args.task == "step":

@@ -224,6 +224,7 @@ class Ddaebm:
 
 if __name__ == "__main__":
     torch.set_num_threads(args.threads)
+    driver.use_device(args)
     torch.manual_seed(args.seed)
     trainer = {"mle": Likelihood, "ddaebm": Ddaebm}[args.method]()
     driver.main(

@@ -264,6 +264,7 @@ class Trainer:
 
 if __name__ == "__main__":
     torch.set_num_threads(args.threads)
+    driver.use_device(args)
     torch.manual_seed(args.seed)
     trainer = Trainer(adam_kind=args.adam, compiled=args.compile)
     driver.main(
