@@ -116,32 +116,35 @@ describe('train', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('stopped anywhere and resumed ends bit-identical, metrics included', async () => {
-    const whole = await inRun(async (run) => ({
-      result: await train({ ...base, objective: gaussian(), steps: 57, run }),
-      rows: run.metrics(),
-    }));
-    rmSync(root, { recursive: true });
-    for (const stopAt of [1, 14, 20, 41]) {
-      const stop = new AbortController();
-      const data = (key: Parameters<typeof gaussianBatch>[0]) => {
-        if (key.step === stopAt - 1) stop.abort();
-        return gaussianBatch(key);
-      };
-      const first = inRun((run) =>
-        train({ ...base, data, objective: gaussian(), steps: 57, run, signal: stop.signal }),
-      );
-      await expect(first).rejects.toThrow(InterruptedError);
-      await expect(first).rejects.toThrow(`iteration ${stopAt}`);
-    }
-    const resumed = await inRun(async (run) => ({
-      result: await train({ ...base, objective: gaussian(), steps: 57, run }),
-      rows: run.metrics(),
-    }));
-    expect(resumed.result.resumedFrom).toBe(41);
-    expect(resumed.result.checksum).toBe(whole.result.checksum);
-    expect(resumed.rows).toEqual(whole.rows);
-  });
+  it.each(['onnx', 'native'] as const)(
+    'stopped anywhere and resumed ends bit-identical, metrics included (%s)',
+    async (executor) => {
+      const objective = gaussian();
+      const options = { ...base, executor, objective, steps: 57 };
+      const whole = await inRun(async (run) => ({
+        result: await train({ ...options, run }),
+        rows: run.metrics(),
+      }));
+      rmSync(root, { recursive: true });
+      for (const stopAt of [1, 14, 20, 41]) {
+        const stop = new AbortController();
+        const data = (key: Parameters<typeof gaussianBatch>[0]) => {
+          if (key.step === stopAt - 1) stop.abort();
+          return gaussianBatch(key);
+        };
+        const first = inRun((run) => train({ ...options, data, run, signal: stop.signal }));
+        await expect(first).rejects.toThrow(InterruptedError);
+        await expect(first).rejects.toThrow(`iteration ${stopAt}`);
+      }
+      const resumed = await inRun(async (run) => ({
+        result: await train({ ...options, run }),
+        rows: run.metrics(),
+      }));
+      expect(resumed.result.resumedFrom).toBe(41);
+      expect(resumed.result.checksum).toBe(whole.result.checksum);
+      expect(resumed.rows).toEqual(whole.rows);
+    },
+  );
 
   it('keeps the state when a Stop arrives while the step is being computed', async () => {
     const words = new Int32Array(new SharedArrayBuffer(8));
