@@ -13,18 +13,19 @@ export const RANKS_OPTION: Option = {
  * Calls `fn` with the processes of the job that this one was started in, or with nothing when it is
  * alone.
  * @param asked the value of `--ranks`.
+ * @returns nothing on a rank whose part was done before the end.
  * @throws ConfigError when the job is none of Open MPI's.
  */
 export async function withRanks<T>(
   asked: string | undefined,
   signal: AbortSignal,
   fn: (ranks: Ranks | undefined) => Promise<T>,
-): Promise<T> {
+): Promise<T | undefined> {
   if (asked !== undefined && asked !== 'mpi') throw unknownName('kind of ranks', asked, ['mpi']);
   const job = jobOf();
   if (!job && asked === undefined) return fn(undefined);
   const { MpiRanks } = await import('../train/parallel/mpi.ts');
-  const { isAgreed } = await import('../train/parallel/ranks.ts');
+  const { isAgreed, RankDone } = await import('../train/parallel/ranks.ts');
   const ranks = MpiRanks.join(signal);
   try {
     checkSize(job, ranks);
@@ -35,6 +36,7 @@ export async function withRanks<T>(
     if (isAgreed(error)) ranks.finish();
     // Others wait for this one in vain. What went wrong is said first.
     else process.once('exit', (code) => ranks.abort(code));
+    if (error instanceof RankDone) return undefined;
     throw error;
   }
 }

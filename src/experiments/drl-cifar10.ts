@@ -29,7 +29,13 @@ import { type DrlImageConfig, drlImageConfig, drlImageObjective, drlRates } from
 import { DrlEvaluator, type LevelEnergies } from './drl-evaluation.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
-import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
+import {
+  type KeptOutcome,
+  type KeptRun,
+  type KeptRunOptions,
+  keptRun,
+  sharedTraining,
+} from './kept-run.ts';
 import type { Overrides } from './overrides.ts';
 import { defaultRunsFolder } from './runs-folder.ts';
 
@@ -176,6 +182,7 @@ async function trainDrl(
   });
   const trained = await train({
     ...training,
+    ...sharedTraining(options, config.batch, (batch) => drlImageObjective({ ...config, batch })),
     seed,
     run: guarded(evaluated),
     checkpointSeconds,

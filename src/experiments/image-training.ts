@@ -22,7 +22,7 @@ import {
   samplesName,
   thumbnailDistance,
 } from './image-samples.ts';
-import type { KeptOutcome, KeptRunOptions } from './kept-run.ts';
+import { type KeptOutcome, type KeptRunOptions, sharedTraining } from './kept-run.ts';
 
 /** What some samples of the generator were like. */
 export interface ImageRow {
@@ -82,8 +82,9 @@ export async function trainImages(
   config: ImageConfig,
   training: ReturnType<typeof imageTraining>,
   references: ImageReferences,
-  { seed = 0, checkpointSeconds = 60, onProgress, signal }: KeptRunOptions,
+  options: KeptRunOptions,
 ): Promise<KeptOutcome<ImageNumbers>> {
+  const { seed = 0, checkpointSeconds = 60, onProgress, signal } = options;
   const { evaluation } = config;
   const { objective } = training;
   const truth = firstImages(references.test, evaluation.samples);
@@ -103,6 +104,9 @@ export async function trainImages(
   });
   const trained = await train({
     ...training,
+    ...sharedTraining(options, config.batch, (batch) =>
+      imageObjective(setting, { ...config, batch }),
+    ),
     seed,
     run: evaluated,
     checkpointSeconds,

@@ -10,8 +10,11 @@ import {
   type StoredTensor,
   toHostTensor,
 } from '../core/safetensors.ts';
+import type { Objective } from '../objectives/objective.ts';
 import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
+import { agreedError, lead, RankDone, type Ranks } from '../train/parallel/ranks.ts';
+import type { Parallel } from '../train/parallel/team.ts';
 import { type OpenRun, type RunIdentity, runKey } from '../train/run.ts';
 import { shownAsRun } from '../train/run-display.ts';
 import {
@@ -52,6 +55,17 @@ export interface KeptRunOptions {
   readonly onNotice?: (text: string) => void;
   /** Stops after the current iteration, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** The processes that train it together. Rank 0 alone keeps and evaluates it. */
+  readonly ranks?: Ranks;
+}
+
+/** How the training of a kept run is shared by its processes; nothing when there is one. */
+export function sharedTraining<State>(
+  { ranks }: KeptRunOptions,
+  batch: number,
+  withBatch: (batch: number) => Objective<State>,
+): { readonly parallel?: Parallel<State> } {
+  return ranks ? { parallel: { ranks, batch, withBatch, leave: true } } : {};
 }
 
 /** Named arrays kept beside the numbers of a run. */
@@ -96,29 +110,71 @@ const ARRAYS = 'arrays.safetensors';
 /**
  * The finished run of an identity: the one kept in the runs folder, else the one that came with the
  * project, else trained now in its run folder, from its last checkpoint where there is one.
+ * @throws RankDone on ranks other than the first, when their part is done.
  */
 export async function keptRun<C, N>(
-  { computation, ...asked }: KeptTraining & { readonly config: C },
+  training: KeptTraining & { readonly config: C },
   options: KeptRunOptions,
   work: (run: OpenRun) => Promise<KeptOutcome<N>>,
 ): Promise<KeptRun<C, N>> {
+  const { ranks } = options;
+  let begun: Begun<C, N> | undefined;
+  const begin = () => {
+    begun = beginRun<C, N>(training, options);
+    return 'run' in begun;
+  };
+  const trains = ranks ? await lead(ranks, begin) : begin();
+  if (begun === undefined) {
+    if (trains) await work(UNKEPT);
+    throw agreedError(new RankDone());
+  }
+  return 'run' in begun ? finishRun(begun.run, training, work) : shownInNotebook(begun.found);
+}
+
+/** What there is of a run that was asked for: its result, or the run to be trained. */
+type Begun<C, N> = { readonly found: KeptRun<C, N> } | { readonly run: OpenRun };
+
+/** A run as ranks other than the first have it. */
+const UNKEPT: OpenRun = {
+  key: '',
+  folder: '',
+  restore: () => undefined,
+  save: () => {},
+  log: () => {},
+  metrics: () => [],
+  write: () => {},
+  finish: () => {},
+  close: () => {},
+};
+
+function beginRun<C, N>(
+  { computation, ...asked }: KeptTraining & { readonly config: C },
+  options: KeptRunOptions,
+): Begun<C, N> {
   const { root = defaultRunsFolder(), plain, fresh, labels, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
   const place = { root, plain };
   const ours = () =>
     shipped === null ? undefined : readRun<C, N>({ root: shipped, plain: true }, asked);
   const early = options.shippedFirst && !fresh ? ours() : undefined;
-  if (early) return shownInNotebook({ ...early, origin: 'shipped' });
+  if (early) return { found: { ...early, origin: 'shipped' } };
   const identity = plain
     ? asked
     : { ...asked, code: rememberedCodeVersion(place, asked, computation) };
   if (!fresh) {
     const kept = readRun<C, N>(place, identity, onNotice);
-    if (kept) return shownInNotebook({ ...kept, origin: 'kept' });
+    if (kept) return { found: { ...kept, origin: 'kept' } };
     const came = ours();
-    if (came) return shownInNotebook({ ...came, origin: 'shipped' });
+    if (came) return { found: { ...came, origin: 'shipped' } };
   }
-  const run = openRun({ ...identity, ...place, fresh, labels, onNotice });
+  return { run: openRun({ ...identity, ...place, fresh, labels, onNotice }) };
+}
+
+async function finishRun<C, N>(
+  run: OpenRun,
+  asked: RunIdentity & { readonly config: C },
+  work: (run: OpenRun) => Promise<KeptOutcome<N>>,
+): Promise<KeptRun<C, N>> {
   try {
     const { arrays, numbers, steps, seconds, checksum } = await work(run);
     const record: KeptRunRecord<C, N> = {

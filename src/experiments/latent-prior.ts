@@ -6,7 +6,13 @@ import { train } from '../train/loop.ts';
 import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
-import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
+import {
+  type KeptOutcome,
+  type KeptRun,
+  type KeptRunOptions,
+  keptRun,
+  sharedTraining,
+} from './kept-run.ts';
 import {
   type LatentPriorExperiment,
   latentPriorConfig,
@@ -108,6 +114,7 @@ async function trainLatentPrior(
   const { objective } = training;
   const trained = await train({
     ...training,
+    ...sharedTraining(options, config.batch, (batch) => latentPriorObjective({ ...config, batch })),
     seed,
     run: folder,
     checkpointSeconds,

@@ -9,7 +9,13 @@ import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
-import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
+import {
+  type KeptOutcome,
+  type KeptRun,
+  type KeptRunOptions,
+  keptRun,
+  sharedTraining,
+} from './kept-run.ts';
 import { NiceEvaluator, type NiceNumbers, type NiceRow } from './nice-evaluation.ts';
 import { type NiceMethod, niceMethod, niceMethodSpec } from './nice-methods.ts';
 import { checkNice, EPOCH, MNIST_DIM, type NiceCommon, niceRates } from './nice-settings.ts';
@@ -172,6 +178,7 @@ async function trainNice(
   );
   const trained = await train({
     ...training,
+    ...sharedTraining(options, config.batch, (batch) => spec.build({ ...config, batch })),
     seed,
     run: evaluated,
     checkpointSeconds,

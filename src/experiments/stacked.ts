@@ -15,7 +15,13 @@ import type { OpenRun } from '../train/run.ts';
 import { dataFolder } from './data-folder.ts';
 import { type Estimate, estimateTraining } from './eta.ts';
 import { EvaluatedRun } from './evaluated-run.ts';
-import { type KeptOutcome, type KeptRun, type KeptRunOptions, keptRun } from './kept-run.ts';
+import {
+  type KeptOutcome,
+  type KeptRun,
+  type KeptRunOptions,
+  keptRun,
+  sharedTraining,
+} from './kept-run.ts';
 import { type DigitClassifier, loadMnistClassifier } from './mnist-classifier.ts';
 import type { Overrides } from './overrides.ts';
 import {
@@ -161,6 +167,7 @@ async function trainStacked(
   );
   const trained = await train({
     ...training,
+    ...sharedTraining(options, config.batch, (batch) => stackedObjective({ ...config, batch })),
     seed,
     run: evaluated,
     checkpointSeconds,

@@ -4,7 +4,7 @@ import { isInterrupted, shield } from '../core/interrupt.ts';
 import type { Key } from '../core/random.ts';
 import type { Executor } from '../jit/index.ts';
 import type { HostState, Objective } from '../objectives/objective.ts';
-import { agreedError } from './parallel/ranks.ts';
+import { agreedError, RankDone } from './parallel/ranks.ts';
 import { resumedTogether } from './parallel/resume.ts';
 import type { Parallel } from './parallel/team.ts';
 import type { MetricsRow, TrainingRun } from './run.ts';
@@ -102,6 +102,7 @@ export async function train<State>(options: TrainOptions<State>): Promise<TrainR
     }
     shield(() => session.save());
     session.report('done');
+    if (parallel?.leave && parallel.ranks.rank > 0) throw agreedError(new RankDone());
     return session.result();
   } finally {
     session.dispose();

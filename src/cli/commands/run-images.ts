@@ -5,6 +5,7 @@ import type { KeptRun, KeptRunOptions } from '../../experiments/kept-run.ts';
 import type { Overrides } from '../../experiments/overrides.ts';
 import type { PictureExperiment } from '../../experiments/picture-experiment.ts';
 import type { ClassifierOptions, ClassifierRecord } from '../../experiments/trained-classifier.ts';
+import type { Ranks } from '../../train/parallel/ranks.ts';
 import { type Arguments, table } from '../command.ts';
 
 /** What the experiments on images are asked with. */
@@ -235,6 +236,7 @@ export async function runImages(
   name: string,
   args: Arguments,
   signal: AbortSignal,
+  ranks: Ranks | undefined,
 ): Promise<number> {
   const { parseSetting } = await import('../../experiments/overrides.ts');
   const { describeEstimate } = await import('../../experiments/eta.ts');
@@ -256,11 +258,12 @@ export async function runImages(
     fresh: args.flag('fresh'),
     publish: args.text('publish'),
     ship: args.flag('ship'),
-    onProgress: (progress, title) => display.update(title, progress),
+    onProgress: ranks?.rank ? undefined : (progress, title) => display.update(title, progress),
     onNotice: (text) => display.note(`note: ${text}`),
     signal,
+    ranks,
   };
-  if (!args.flag('json')) {
+  if (!args.flag('json') && !ranks?.rank) {
     display.note(`${name}: ${describeEstimate(await experiment.estimate(options))}`);
   }
   const { title, rows, json, run } = await experiment.run(options);

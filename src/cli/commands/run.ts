@@ -50,7 +50,7 @@ export const runCommand: Command = {
     'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists those of the method.',
     '',
     'Several processes: mpirun -n 4 gibbs run toy … shares each batch among four, with the numbers of',
-    'one process but for rounding (toy only).',
+    'one process but for rounding. Not for the classifiers.',
   ].join('\n'),
   positionals: ['EXPERIMENT'],
   options: {
@@ -97,9 +97,12 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const [experiment] = args.positionals;
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
   if (MNIST_EXPERIMENTS.includes(experiment)) {
-    refuseJob(`run ${experiment}`);
+    if (experiment.endsWith('classifier')) refuseJob(`run ${experiment}`);
     const { runImages } = await import('./run-images.ts');
-    return runImages(experiment, args, signal);
+    const done = await withRanks(args.text('ranks'), signal, (ranks) =>
+      runImages(experiment, args, signal, ranks),
+    );
+    return done ?? 0;
   }
   const seed = args.count('seed');
   const steps = args.count('steps');

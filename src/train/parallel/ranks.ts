@@ -15,6 +15,13 @@ export interface Ranks extends RankPlace {
   broadcast(bytes?: Uint8Array): Promise<Uint8Array>;
 }
 
+/** What ends the work of a rank whose part is done while rank 0 goes on alone. */
+export class RankDone extends ParallelError {
+  constructor() {
+    super('this rank has done its part');
+  }
+}
+
 /** Errors that every rank of the job has raised at the same place. */
 const agreed = new WeakSet<object>();
 

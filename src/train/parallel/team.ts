@@ -15,6 +15,8 @@ export interface Parallel<State = unknown> {
   readonly batch: number;
   /** The method of the training with batches of another size. */
   readonly withBatch: (batch: number) => Objective<State>;
+  /** Ranks other than the first end the training with `RankDone`. Default: with its result. */
+  readonly leave?: boolean;
 }
 
 type Result<State> = { readonly state: State; readonly metrics: Metrics; readonly stop: Tensor };

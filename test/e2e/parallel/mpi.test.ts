@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunStore } from '../../../src/train/store/run-store.ts';
 import { verifyStore } from '../../../src/train/store/verify.ts';
 import { type Finished, gibbs, type Started, startGibbs } from '../../cli/gibbs.ts';
+import { patchDigits } from '../../experiments/patch-digits.ts';
 import { apart } from '../../train/parallel/shared-training.ts';
 import { missingMpi, processOfRank, startJob, times } from './mpirun.ts';
 
@@ -48,6 +49,20 @@ describe.skipIf(missing !== undefined)(`an MPI job${missing ? ` (${missing})` : 
     expect(apart(rows(`${method}-one`), rows(`${method}-two`))).toBeLessThan(1e-3);
     const again = await startJob(times(2, toy(`${method}-two`, ...args))).finished;
     expect(JSON.parse(again.stdout)).toMatchObject({ key: a.key, reused: true });
+  });
+
+  it('trains images as one process does', async () => {
+    const data = patchDigits(join(root, 'digits'));
+    const nice = (store: string) => [
+      ...['run', 'nice', '--preset', 'smoke', '--data', data, '--json', '--fresh'],
+      ...['--store', join(root, store)],
+    ];
+    const one = await gibbs(nice('nice-one'));
+    const job = await startJob(times(2, nice('nice-two'))).finished;
+    expect([one.code, job.code]).toEqual([0, 0]);
+    const [a, b] = [JSON.parse(one.stdout).numbers, JSON.parse(job.stdout).numbers];
+    expect(Math.abs(b.test / a.test - 1)).toBeLessThan(1e-5);
+    expect(b.series).toHaveLength(a.series.length);
   });
 
   const long = ['--method', 'denoising-score-matching', '--steps', '1000'];
