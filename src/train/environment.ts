@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { gibbsVersion, packageVersion } from '../core/versions.ts';
+import { availability, device } from '../jit/index.ts';
 import { jobOf } from './parallel/job.ts';
 
 /** What a run was computed with and on. */
@@ -29,12 +30,20 @@ export interface Environment {
 /** As it was when this process first asked: its code was loaded about then. */
 export function environment(): Environment {
   known ??= look();
-  return known;
+  return { ...known, gpu: cardUsed() };
 }
 
-let known: Environment | undefined;
+/** Jitted functions run where `device` says by now, which a notebook may have changed. */
+function cardUsed(): string {
+  const provider = device();
+  if (provider === 'cpu') return 'none';
+  const found = availability(provider);
+  return `${found.ok ? found.adapter : 'unknown'} (${provider})`;
+}
 
-function look(): Environment {
+let known: Omit<Environment, 'gpu'> | undefined;
+
+function look(): Omit<Environment, 'gpu'> {
   const git = sourceState();
   const job = jobOf();
   return {
@@ -51,7 +60,6 @@ function look(): Environment {
     cores: availableParallelism(),
     threads: 1,
     ...(job && { ranks: job.size }),
-    gpu: 'none',
     memory: Math.round((totalmem() / 2 ** 30) * 10) / 10,
   };
 }

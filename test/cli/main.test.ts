@@ -37,6 +37,7 @@ describe('gibbs', () => {
       [['run', 'toy', '--set', 'diffusion.betamax=2'], /did you mean 'diffusion.betaMax'/],
       [['run', 'toy', '--set', 'diffusion.T'], /written key=value/],
       [['run', 'toy', '--resume', '--preset', 'smoke', '--out', root], /nothing to resume/],
+      [['run', 'toy', '--device', 'gpu'], /unknown device 'gpu'.*cpu, webgpu, cuda, auto/],
       [['figure', '99'], /unknown figure '99'/],
     ];
     const results = await Promise.all(cases.map(([args]) => gibbs(args)));
