@@ -41,9 +41,9 @@ function cardUsed(): string {
   return `${found.ok ? found.adapter : 'unknown'} (${provider})`;
 }
 
-let known: Omit<Environment, 'gpu'> | undefined;
+let known: Environment | undefined;
 
-function look(): Omit<Environment, 'gpu'> {
+function look(): Environment {
   const git = sourceState();
   const job = jobOf();
   return {
@@ -60,6 +60,7 @@ function look(): Omit<Environment, 'gpu'> {
     cores: availableParallelism(),
     threads: 1,
     ...(job && { ranks: job.size }),
+    gpu: 'none',
     memory: Math.round((totalmem() / 2 ** 30) * 10) / 10,
   };
 }
