@@ -37,13 +37,10 @@ export function noiseLevelsFigure(all: readonly NoiseLevels[], caption: string):
           { x: levels, y: sigmaCum, colour: HUES.warm, dots: true },
         ],
         ...(i === 0 && {
-          key: {
-            corner: 'bottom-right' as const,
-            entries: [
-              { text: 'signal √ᾱ', colour: HUES.data },
-              { text: 'noise √(1−ᾱ)', colour: HUES.warm },
-            ],
-          },
+          notes: [
+            { x: 2.3, y: 0.66, text: 'noise √(1−ᾱ)', colour: HUES.warm, align: 'left' as const },
+            { x: 2.3, y: 0.55, text: 'signal √ᾱ', colour: HUES.data, align: 'left' as const },
+          ],
         }),
       })),
       {

@@ -131,6 +131,19 @@ describe('gibbs evaluate', () => {
     expect(measured.stderr).toMatch(/note: 40 samples for \d+ features/);
     expect(measured.stdout).toMatch(/FD \(own features\) +\d/);
     expect(measured.stdout).not.toMatch(/FID/);
+    const folder = join(root, 'greys');
+    mkdirSync(folder);
+    for (let i = 0; i < 5; i++) {
+      const data = new Uint8Array(3 * 8 * 8).fill(40 * i);
+      const png = encodePng({ width: 8, height: 8, channels: 3, data });
+      writeFileSync(join(folder, `p${i}.png`), png);
+    }
+    const pictures = ['evaluate', files[0], '--distance-only', '--reference', folder];
+    const small = await gibbs([...pictures, '--fit', 'centre', '--most', '4']);
+    expect(small.stdout).toMatch(/40 samples, 4 of the reference/);
+    await refused([...pictures, '--fit', 'exact'], /p0\.png: the picture is 8 x 8, expected 32/);
+    await refused([...pictures, '--fit', 'square'], /unknown fit 'square'/);
+    await refused([...pictures, '--most', '4'], /--most belongs to --fit/);
     await refused(['evaluate', files[0], '--sha256', 'ff'], /--sha256 belongs to --weights/);
     await refused(['evaluate', join(root, 'absent')], /absent/);
   });

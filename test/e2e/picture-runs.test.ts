@@ -1,38 +1,24 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InterruptedError } from '../../src/core/errors.ts';
-import { integers } from '../../src/core/random.ts';
 import { packPictures } from '../../src/datasets/pack.ts';
 import { celeba64 } from '../../src/experiments/celeba64.ts';
 import { readImages, sampleFiles } from '../../src/experiments/image-samples.ts';
 import { lsunChurch } from '../../src/experiments/lsun-church.ts';
 import { lastState, runObjective } from '../../src/experiments/run-objective.ts';
+import { writePictures } from './write-pictures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gibbs-picture-runs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const COUNT = 24;
 
-/** Pictures of coarse random squares, as JPEG files or PNG. */
-async function pictures(place: string, width: number, height: number, first = 0): Promise<void> {
-  mkdirSync(join(folder, place), { recursive: true });
-  for (let i = 0; i < COUNT; i++) {
-    const key = { seed: 0, stream: 'pictures', step: first + i };
-    const raw = { width: 6, height: 6, channels: 3 as const };
-    await sharp(Uint8Array.from(integers(key, 108, 256)), { raw })
-      .resize(width, height, { fit: 'fill' })
-      .jpeg()
-      .toFile(join(folder, place, `${String(i).padStart(6, '0')}.jpg`));
-  }
-}
-
 beforeAll(async () => {
-  await pictures('celeba/train', 178, 218);
-  await pictures('celeba/validation', 178, 218, COUNT);
-  await pictures('church/loose', 160, 140);
+  await writePictures(join(folder, 'celeba/train'), COUNT, 178, 218);
+  await writePictures(join(folder, 'celeba/validation'), COUNT, 178, 218, COUNT);
+  await writePictures(join(folder, 'church/loose'), COUNT, 160, 140);
   const from = { kind: 'folder', path: join(folder, 'church/loose') } as const;
   await packPictures({ source: from, to: join(folder, 'church/train.lmdb') });
 });

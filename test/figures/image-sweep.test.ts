@@ -7,6 +7,7 @@ import {
   imageDistanceLines,
   imageSheets,
 } from '../../src/figures/image-sweep.ts';
+import { noiseLevelsFigure } from '../../src/figures/noise-levels.ts';
 import { renderSvg } from '../../src/figures/render.ts';
 
 const png = encodeRgbPng({ width: 2, height: 2, pixels: new Uint8Array(12).fill(200) });
@@ -63,5 +64,20 @@ describe('figures of a sweep over trainings on images', () => {
     const none = { ...sweep, details: () => undefined };
     expect(() => imageDistanceLines(none)).toThrow(ConfigError);
     expect(() => imageSheets(none)).toThrow(/no run has distances/);
+  });
+});
+
+describe('the levels of noise', () => {
+  it('have a line for signal and noise each, and the weights by the time of the next level', async () => {
+    const one = {
+      ...{ name: 'One', times: [0, 0.25, 1], aCum: [1, 0.75, 0.125] },
+      ...{ sigmaCum: [0, 0.625, 0.875], weights: [0.375, 0.5] },
+    };
+    const spec = noiseLevelsFigure([one], 'levels');
+    const shown = JSON.stringify(spec);
+    expect(shown).toContain('0,1\\n1,0.75\\n2,0.125');
+    expect(shown).toContain('0,0\\n1,0.625\\n2,0.875');
+    expect(shown).toContain('0.25,0.375\\n1,0.5');
+    expect(await renderSvg(spec, {})).toContain('One');
   });
 });

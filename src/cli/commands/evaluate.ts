@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, unknownName } from '../../core/errors.ts';
+import type { ByteImages } from '../../datasets/images.ts';
 import {
   type Arguments,
   type Command,
@@ -29,6 +30,12 @@ export const evaluateCommand: Command = {
       value: 'SET',
       help: 'real images: cifar10-train (default), cifar10-test, or a file or folder',
     },
+    fit: {
+      type: 'string',
+      value: 'NAME',
+      help: '--reference is a folder or LMDB of pictures: celeba, shorter (LSUN), centre or exact',
+    },
+    most: { type: 'string', value: 'N', help: 'with --fit: the first N pictures (default: all)' },
     weights: { type: 'string', value: 'FILE', help: 'weights of Inception, for FID' },
     sha256: {
       type: 'string',
@@ -60,7 +67,8 @@ async function run(args: Arguments): Promise<number> {
   const { inceptionNetwork, ownFeatures } = await import('../../experiments/feature-network.ts');
   const { featureDistance, featureReport } = await import('../../experiments/feature-distance.ts');
   const samples = loadImageSource(existsSync(name) ? name : await runFolder(name, args));
-  const reference = loadImageSource(args.text('reference') ?? 'cifar10-train');
+  const reference =
+    (await pictures(args, samples)) ?? loadImageSource(args.text('reference') ?? 'cifar10-train');
   const network =
     weights === undefined
       ? ownFeatures()
@@ -97,6 +105,23 @@ async function run(args: Arguments): Promise<number> {
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(found)}\n`);
   else process.stdout.write(`${table(rows).join('\n')}\n`);
   return 0;
+}
+
+/** The pictures of --reference in the size of the samples, where --fit says how they get it. */
+async function pictures(args: Arguments, { width }: ByteImages): Promise<ByteImages | undefined> {
+  const [path, name, most] = [args.text('reference'), args.text('fit'), args.count('most')];
+  if (name === undefined) {
+    if (most !== undefined) throw new ConfigError('--most belongs to --fit NAME');
+    return undefined;
+  }
+  const { FITS } = await import('../../datasets/picture-fit.ts');
+  const fit = FITS.find((known) => known === name);
+  if (fit === undefined) throw unknownName('fit', name, FITS);
+  if (path === undefined) throw new ConfigError('--fit needs the pictures: --reference DIR');
+  const { loadPictures } = await import('../../datasets/picture-batches.ts');
+  const { lmdbOrFolder } = await import('../../datasets/picture-set.ts');
+  const keys = fit === 'shorter' ? 'order' : 'number';
+  return loadPictures(lmdbOrFolder(path, keys), { size: width, fit }, { ...(most && { most }) });
 }
 
 /** The folder of a run of the store. */
