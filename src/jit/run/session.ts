@@ -109,26 +109,30 @@ export class OnnxSession {
   runOnDevice(inputs: readonly Input[], outputs: readonly LeafSpec[]): DeviceValue[] {
     const { ort, provider, inputNames, outputNames } = this;
     const what = 'ONNX Runtime refused a binding';
+    const memory = deviceMemory(ort, provider);
+    const binding = ort.create(what, (out) => ort.createBinding(this.opened, out));
     let results: Pointer[] = [];
-    this.calling((tensor) => {
-      const memory = deviceMemory(ort, provider);
-      const binding = ort.create(what, (out) => ort.createBinding(this.handle, out));
-      inputs.forEach((input, i) => {
-        ort.check(ort.bindInput(binding, inputNames.table[i], tensor(input)), what);
-      });
-      outputs.forEach((_, i) => {
-        ort.check(ort.bindOutputToDevice(binding, outputNames.table[i], memory), what);
-      });
-      return (handle) => {
-        try {
+    try {
+      this.calling((tensor) => {
+        inputs.forEach((input, i) => {
+          ort.check(ort.bindInput(binding, inputNames.table[i], tensor(input)), what);
+        });
+        outputs.forEach((_, i) => {
+          ort.check(ort.bindOutputToDevice(binding, outputNames.table[i], memory), what);
+        });
+        return (handle) => {
           const status = ort.runBound(handle, null, binding);
           if (status === null) results = boundResults(ort, binding);
           return status;
-        } finally {
-          ort.releaseBinding(binding);
-        }
-      };
-    });
+        };
+      });
+    } catch (error) {
+      // Stop may come after the run: its results are nobody's then.
+      for (const pointer of results) ort.releaseValue(pointer);
+      throw error;
+    } finally {
+      ort.releaseBinding(binding);
+    }
     return results.map((pointer, i) => new DeviceValue(pointer, this, { ...outputs[i], provider }));
   }
 
@@ -136,8 +140,7 @@ export class OnnxSession {
   private calling(
     prepare: (tensor: (input: Input) => Pointer) => (handle: Pointer) => unknown,
   ): void {
-    const { ort, handle, provider } = this;
-    if (handle === undefined) throw new Error('OnnxSession: disposed');
+    const { ort, opened: handle, provider } = this;
     const made: Pointer[] = [];
     const tensor = (input: Input) => {
       if (input instanceof DeviceValue) return input.pointer;
@@ -155,6 +158,11 @@ export class OnnxSession {
     } finally {
       for (const pointer of made) ort.releaseValue(pointer);
     }
+  }
+
+  private get opened(): Pointer {
+    if (this.handle === undefined) throw new Error('OnnxSession: disposed');
+    return this.handle;
   }
 
   dispose(): void {
