@@ -39,6 +39,7 @@ export class Emitter {
   /** The ONNX value that holds each IR node. */
   private readonly names: string[] = [];
   private readonly derived = new Map<string, string>();
+  private readonly sequence: string[] = [];
   private next = 0;
 
   constructor(graph: Graph, dialect: Dialect = DIALECTS.cpu) {
@@ -113,6 +114,15 @@ export class Emitter {
     return this.literal(type, [], data);
   }
 
+  /**
+   * Asks for these values one after the other. ONNX Runtime runs a graph depth first from the nodes
+   * whose results nothing needs, the last of them first: so each value is looked at by such a node,
+   * the first value by the last one.
+   */
+  inSequence(values: readonly string[]): void {
+    this.sequence.push(...new Set(values));
+  }
+
   /** What `make` emits; for a key that was asked for before, what it emitted then. */
   once(key: string, make: () => string): string {
     let name = this.derived.get(key);
@@ -178,6 +188,9 @@ export class Emitter {
       if (computed.has(value) && !renamed.has(value)) renamed.set(value, port);
       else this.nodes.push(identity(value, port));
     });
+    for (const value of this.sequence.reverse()) {
+      this.nodes.push({ ...identity(value, `v${this.next++}`), type: 'Size' });
+    }
     names.inputs?.forEach((port, i) => {
       renamed.set(`in${i}`, port);
     });

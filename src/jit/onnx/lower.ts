@@ -3,6 +3,7 @@ import { CONV_LOWERING } from './conv.ts';
 import { DIALECTS, type Dialect, STANDARD } from './dialect.ts';
 import { ELEMENTWISE_LOWERING } from './elementwise.ts';
 import { Emitter, type PortNames } from './emitter.ts';
+import { largeNodes } from './schedule.ts';
 import { STRUCTURE_LOWERING } from './structure.ts';
 
 /** Emits the ONNX nodes of one primitive and returns the name of its result. */
@@ -37,5 +38,7 @@ export function lowerToOnnx(
     const rule = RULES[node.op] as LoweringRule<Op>;
     emitter.bind(node, rule(emitter, node));
   }
+  // A model for other runtimes is left to their order.
+  if (ports === undefined) emitter.inSequence(largeNodes(graph).map(({ id }) => emitter.name(id)));
   return { bytes: emitter.finish(name, ports), nodeCount: emitter.nodeCount };
 }

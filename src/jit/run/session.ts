@@ -67,6 +67,8 @@ export class OnnxSession {
       set(ort.setIntraOpThreads(options, threads));
       set(ort.setInterOpThreads(options, 1));
       set(ort.setExecutionMode(options, SEQUENTIAL));
+      // A pattern is one more block of the size of all that the first run has allocated.
+      set(ort.disableMemPattern(options));
       // Our passes have done this work; ONNX Runtime's grow superlinearly with the graph.
       set(ort.setOptimizationLevel(options, NO_OPTIMISATION));
       // What goes wrong comes as a status; ONNX Runtime would print it as well.
