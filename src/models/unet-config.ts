@@ -39,8 +39,8 @@ export interface UnetConfig {
   readonly centred?: boolean;
   /**
    * Whether a backward pass computes the residual blocks again in place of remembering what is
-   * inside them. It lowers the memory of first-order gradients by about a fifth; a step with a
-   * gradient penalty, as that of DDAEBM, needs as much as without and half as much time again.
+   * inside them: less memory (see `checkpointed`) for up to twice the time, and twice the graph to
+   * compile with a gradient penalty.
    * Default false.
    */
   readonly recompute?: boolean;
