@@ -132,10 +132,21 @@ const CHANGES: Readonly<Record<string, Overrides>> = {
 /** Of the official training on CIFAR-10; the smaller presets drop nothing. */
 const PAPER_DROPOUT = 0.1;
 
-/** The settings that a preset starts from; `network.dropout` is one where it is asked for. */
+/**
+ * The settings that a preset starts from. Some are there only where they are asked for: with a key
+ * more, the runs of a preset would be other runs.
+ */
 function startOf(preset: string, overrides: Overrides): Cifar10Config {
-  if (preset !== 'paper' && !Object.hasOwn(overrides, 'network.dropout')) return PAPER;
-  return { ...PAPER, network: { ...PAPER.network, dropout: PAPER_DROPOUT } };
+  const asked = (path: string) => Object.hasOwn(overrides, path);
+  return {
+    ...PAPER,
+    network: {
+      ...PAPER.network,
+      ...((preset === 'paper' || asked('network.dropout')) && { dropout: PAPER_DROPOUT }),
+      ...(asked('network.recompute') && { recompute: false }),
+    },
+    objective: { ...PAPER.objective, ...(asked('objective.parts') && { parts: 1 }) },
+  };
 }
 
 /** The full configuration of a preset. @throws ConfigError for an unknown name or setting. */

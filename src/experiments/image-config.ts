@@ -36,6 +36,8 @@ export interface ImageConfig {
      * none are dropped, and the runs are those of before there was this setting.
      */
     readonly dropout?: number;
+    /** Whether gradients compute the residual blocks again to save memory. Absent: they do not. */
+    readonly recompute?: boolean;
   };
   readonly diffusion: {
     /** T. */
@@ -53,6 +55,8 @@ export interface ImageConfig {
     /** γ of eq. (23). */
     readonly gamma: number;
     readonly latentWeight: number;
+    /** Equal parts that a batch is worked through in, for less memory. Absent: 1. */
+    readonly parts?: number;
     /** w and w_mid of eq. (21). Absent: 1, which weighs all levels alike. */
     readonly weight?: number;
     readonly middleWeight?: number;
@@ -122,8 +126,9 @@ export function checkImageConfig(
 /** The U-Net of energy and generator. @throws ConfigError for multipliers that are none. */
 export function imageUnet({ size, unet }: ImageSetting, { network }: ImageConfig): UnetConfig {
   const multipliers = network.multipliers.split(',').map(Number);
-  const { width, blocks, dropout } = network;
-  return { size, width, multipliers, blocks, ...unet, ...(dropout && { dropout }) };
+  const { width, blocks, dropout, recompute } = network;
+  const options = { ...(dropout && { dropout }), ...(recompute && { recompute }) };
+  return { size, width, multipliers, blocks, ...unet, ...options };
 }
 
 /** The networks of the paper for these images, as `config` sizes them. */

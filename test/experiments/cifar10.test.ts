@@ -63,6 +63,17 @@ describe('the presets of the CIFAR-10 experiment', () => {
     expect(() => cifar10Config('smoke', { 'network.dropout': 1 })).toThrow(/dropout.*\[0, 1\)/);
   });
 
+  it('work through a batch in parts with recomputed blocks where that is asked for', () => {
+    const config = cifar10Config('paper', { 'objective.parts': '16', 'network.recompute': 'true' });
+    expect(cifar10Unet(config).recompute).toBe(true);
+    expect(config.objective.parts).toBe(16);
+    expect(() => cifar10Config('paper', { 'objective.parts': 3 })).toThrow(/parts must divide/);
+    for (const preset of CIFAR10_PRESETS) {
+      expect(cifar10Config(preset).network).not.toHaveProperty('recompute');
+      expect(cifar10Config(preset).objective).not.toHaveProperty('parts');
+    }
+  });
+
   it('lower both rates from their start to the minimum', () => {
     const config = cifar10Config('nano', { steps: 100 });
     const rates = cifar10Rates(config);
