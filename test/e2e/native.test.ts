@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { HostTensor } from '../../src/core/host-tensor.ts';
 import { jit, type Tensor, tf } from '../../src/jit/index.ts';
 import type { Graph } from '../../src/jit/ir/ops.ts';
@@ -32,15 +32,6 @@ const chunks = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),
   );
-
-const before = process.env['GIBBS_CFLAGS'];
-beforeAll(() => {
-  process.env['GIBBS_CFLAGS'] = `${before ?? ''} -O1`;
-});
-afterAll(() => {
-  if (before === undefined) delete process.env['GIBBS_CFLAGS'];
-  else process.env['GIBBS_CFLAGS'] = before;
-});
 
 const entries = OPS.flatMap((entry) =>
   fc.sample(entry.samples, { seed: SEED, numRuns: SAMPLES }).map((sample) => ({ entry, sample })),

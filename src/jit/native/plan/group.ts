@@ -108,7 +108,9 @@ class Grouping {
     for (const access of item.operands) {
       const { writers } = this.bases[access.base];
       if (!writers.some((w) => this.unitOf[w.index] === unit)) continue;
-      if (writers.length > 1 || !readsInStep(access, writers[0], item)) return false;
+      // What a part writes is not at hand under the name of the whole.
+      if (writers.length > 1 || writers[0].base !== access.base) return false;
+      if (!readsInStep(access, writers[0], item)) return false;
     }
     for (const base of item.after) {
       if (this.bases[base].writers.some((w) => this.unitOf[w.index] === unit)) return false;

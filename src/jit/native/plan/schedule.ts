@@ -24,8 +24,9 @@ export function scheduleUnits({ bases }: Work, units: readonly Unit[]): Step[] {
   const waiting = steps.map(({ items, reads }, i) => {
     const needs = new Set<number>();
     for (const base of [...reads, ...items.flatMap((item) => item.after)]) {
-      for (const w of writers.get(base) ?? []) if (w !== i) needs.add(w);
+      for (const w of writers.get(base) ?? []) needs.add(w);
     }
+    if (needs.has(i)) throw new Error('native plan: a unit reads from memory what it writes');
     return needs;
   });
   const followers = steps.map((): number[] => []);
