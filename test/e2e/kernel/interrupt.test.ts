@@ -84,6 +84,21 @@ describe('Stop', { timeout: 60_000 }, () => {
     }
   });
 
+  it('loses nothing of what was sent behind the cell', async () => {
+    await kernel.execute(`const got: unknown[] = [];
+      comms.open('late', {}, { id: 'late' }).onMessage = ({ data }) => got.push(data['n']);`);
+    const comm = (n: number) =>
+      kernel.send('shell', kernel.message('comm_msg', { comm_id: 'late', data: { n } }));
+    const run = kernel.begin('while (true);');
+    // The first comes with the cell in one piece, or soon after it.
+    for (let n = 0; n < 20; n++) await comm(n);
+    await sleep(50);
+    await kernel.request('interrupt_request', {}, 'control');
+    expect((await run.done).error?.ename).toBe('InterruptedError');
+    const all = Array.from({ length: 20 }, (_, n) => n).join();
+    expect((await kernel.execute('got.join()')).result).toBe(`'${all}'`);
+  });
+
   it('reaches a child process that the cell waits for', async () => {
     const run = await stopped(
       "const { execSync } = await import('node:child_process'); execSync('sleep 30');",
