@@ -9,6 +9,7 @@ import { costOf, printCost, printGraph, printSummary } from './ir/print.ts';
 import { asTensor, isLeaf, isTensor, leafSpec, lift, liftFresh, specKey } from './leaves.ts';
 import { explainNative } from './native/explain.ts';
 import { isNative, openNative, type Session } from './native/open.ts';
+import { compilesToC, type Precision, precisionFor } from './native/precision.ts';
 import { DIALECTS } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
@@ -50,6 +51,13 @@ export interface JitOptions {
   readonly device?: Device;
   /** Threads within one call. Default 1: independent runs side by side use a machine better. */
   readonly threads?: number;
+  /**
+   * `'bfloat16'` rounds the operands of large products of matrices to eight bits of mantissa (a
+   * relative 2⁻⁹ each) and adds in float32, on a processor with AVX512-BF16; arguments, results,
+   * convolutions, sums and everything else stay float32. Executors `'native'` and `'auto'` only.
+   * Default: `GIBBS_PRECISION` if set, else `'float32'`.
+   */
+  readonly precision?: Precision;
 }
 
 /** A tree in which any tensor may also be given as a host array or, for a scalar, a number. */
@@ -107,6 +115,7 @@ export function jit<A extends unknown[], R>(
   if (!EXECUTORS.includes(executor)) {
     throw new ConfigError(`jit: unknown executor '${executor}' (known: ${EXECUTORS.join(', ')})`);
   }
+  const precision = precisionFor(executor, options.precision);
   const name = options.name ?? (fn.name || 'anonymous');
   const stats = noStats();
   const entry = { name, stats };
@@ -138,20 +147,24 @@ export function jit<A extends unknown[], R>(
     const started = performance.now();
     const hash = hashGraph(recorded.graph);
     const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
+    const counts = { inputs: inputs.length, outputs: outputs.length };
+    const toOnnx = (lean: Graph) => lowerToOnnx(lean, name, undefined, DIALECTS[provider]);
+    const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, { threads, provider });
     const openOnnx = (): Session => {
       let model = readCache(hash, provider);
       if (model === undefined) {
-        model = lowerToOnnx(optimise(recorded.graph), name, undefined, DIALECTS[provider]);
+        model = toOnnx(optimise(recorded.graph));
         writeCache(hash, provider, model);
       } else {
         stats.cacheHits++;
       }
       stats.nodesExecuted = model.nodeCount;
-      const counts = { inputs: inputs.length, outputs: outputs.length };
-      return new OnnxSession(model.bytes, counts, { threads, provider });
+      return run(model.bytes);
     };
-    const session = compilesToC(executor, provider)
-      ? openNative(executor, recorded.graph, hash, name, openOnnx, stats)
+    const choice = { executor, precision };
+    const others = { reference: openOnnx, of: (lean: Graph) => run(toOnnx(lean).bytes) };
+    const session = compilesToC(choice, provider)
+      ? openNative(choice, recorded.graph, hash, name, others, stats)
       : openOnnx();
     stats.nodesTraced = recorded.graph.nodes.length;
     stats.compileMs += performance.now() - started;
@@ -214,7 +227,7 @@ export function jit<A extends unknown[], R>(
     const lean = optimise(raw);
     const text = describe(name, raw, lean);
     return executor === 'native' || executor === 'auto'
-      ? `${text}\n\n${explainNative(lean)}`
+      ? `${text}\n\n${explainNative(lean, precision)}`
       : text;
   };
 
@@ -261,16 +274,6 @@ function flattenNamed(what: string, tree: unknown) {
     const rest = error.message.slice('tree: '.length).replace('the root', '');
     throw new ShapeError(`${what}${rest}`);
   }
-}
-
-/** C runs on the processor only. */
-function compilesToC(executor: Executor, provider: Provider): boolean {
-  if (executor === 'native' && provider !== 'cpu') {
-    throw new ConfigError(
-      `jit: executor 'native' runs on device 'cpu', not '${provider}'; use 'auto' or 'onnx'`,
-    );
-  }
-  return provider === 'cpu' && executor !== 'onnx';
 }
 
 function executorOfEnvironment(): Executor {

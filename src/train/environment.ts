@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { gibbsVersion, packageVersion } from '../core/versions.ts';
-import { availability, device } from '../jit/index.ts';
+import { availability, defaultPrecision, device, type Precision } from '../jit/index.ts';
 import { jobOf } from './parallel/job.ts';
 
 /** What a run was computed with and on. */
@@ -23,6 +23,8 @@ export interface Environment {
   readonly gpu: string;
   /** Processes that trained together; absent for one alone. */
   readonly ranks?: number;
+  /** To which large products rounded their operands; absent for float32. */
+  readonly precision?: Exclude<Precision, 'float32'>;
   /** Of the machine, in GiB. */
   readonly memory: number;
 }
@@ -30,7 +32,8 @@ export interface Environment {
 /** As it was when this process first asked: its code was loaded about then. */
 export function environment(): Environment {
   known ??= look();
-  return { ...known, gpu: cardUsed() };
+  const precision = defaultPrecision();
+  return { ...known, gpu: cardUsed(), ...(precision !== 'float32' && { precision }) };
 }
 
 /** Jitted functions run where `device` says by now, which a notebook may have changed. */

@@ -1,9 +1,15 @@
 import { NativeBuildError } from '../../core/errors.ts';
 import type { HostData } from '../../core/host-tensor.ts';
 import type { Slot } from '../run/session.ts';
-import { rememberedVerdict, rememberVerdict, selfCheck } from './build/self-check.ts';
+import {
+  rememberedVerdict,
+  rememberVerdict,
+  selfCheck,
+  type Tolerance,
+} from './build/self-check.ts';
 import type { CSource } from './emit/program.ts';
 import { NativeSession } from './executor.ts';
+import { notify } from './notify.ts';
 
 /** What runs a compiled graph. */
 export interface Session {
@@ -11,13 +17,14 @@ export interface Session {
   dispose(): void;
 }
 
-/** What has been said already in this process. */
-const said = new Set<string>();
-
-function notify(text: string): void {
-  if (said.has(text)) return;
-  said.add(text);
-  process.stderr.write(`note: ${text}\n`);
+/** What stands beside compiled code; both in float32. */
+export interface Reserve {
+  /** Runs in its place. */
+  reference(): Session;
+  /** What its first results are compared with, where that is not `reference`. */
+  readonly oracle?: (() => Session) | undefined;
+  /** How far they may lie apart. */
+  readonly tolerance?: Partial<Tolerance> | undefined;
 }
 
 /**
@@ -27,13 +34,13 @@ function notify(text: string): void {
 export class AutoSession implements Session {
   private native: NativeSession | undefined;
   private reference: Session | undefined;
-  private readonly makeReference: () => Session;
+  private readonly reserve: Reserve;
   private readonly name: string;
   private checked = false;
 
-  constructor(code: CSource, name: string, makeReference: () => Session) {
+  constructor(code: CSource, name: string, reserve: Reserve) {
     this.name = name;
-    this.makeReference = makeReference;
+    this.reserve = reserve;
     try {
       this.native = new NativeSession(code, name);
     } catch (error) {
@@ -69,7 +76,7 @@ export class AutoSession implements Session {
   }
 
   private fallback(): Session {
-    this.reference ??= this.makeReference();
+    this.reference ??= this.reserve.reference();
     return this.reference;
   }
 
@@ -82,7 +89,10 @@ export class AutoSession implements Session {
         session.run(inputs, fresh);
         return fresh.map(({ data }) => data);
       };
-      verdict = selfCheck(results(native), results(this.fallback()), undefined);
+      const { oracle, tolerance } = this.reserve;
+      const right = oracle?.() ?? this.fallback();
+      verdict = selfCheck(results(native), results(right), undefined, tolerance);
+      if (right !== this.reference) right.dispose();
       rememberVerdict(native.library, verdict);
       if (verdict.agrees) {
         this.reference?.dispose();

@@ -6,10 +6,11 @@ import { lowerToC } from './compile.ts';
 import type { Base, Item } from './plan/items.ts';
 import { ELEMENT_BYTES } from './plan/memory.ts';
 import type { Step } from './plan/schedule.ts';
+import type { Precision } from './precision.ts';
 
 /** How a graph runs as C: its units in order, with what each computes, reads and writes. */
-export function explainNative(graph: Graph): string {
-  const { steps, functions, work, arenaBytes, constants } = lowerToC(graph);
+export function explainNative(graph: Graph, precision: Precision): string {
+  const { steps, functions, work, arenaBytes, constants } = lowerToC(graph, precision);
   const rows = steps.map((step, t) => unitRow(work.bases, step, functions[t]));
   const flops = rows.reduce((sum, row) => sum + row.flops, 0);
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);

@@ -6,6 +6,7 @@ import { readCache, writeCache } from '../run/cache.ts';
 import { lowerToC } from './compile.ts';
 import type { CSource } from './emit/program.ts';
 import { detectIsa } from './gemm/isa.ts';
+import type { Precision } from './precision.ts';
 
 /** What stands before the arrays and the text of a stored source. */
 interface Header {
@@ -19,12 +20,12 @@ const dtypeOf = (data: HostData): DType =>
   data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'bool';
 
 /** A recorded graph in C, from the disk where an earlier process has left it. */
-export function sourceOf(recorded: Graph, hash: string): CSource {
+export function sourceOf(recorded: Graph, hash: string, precision: Precision): CSource {
   // The text is made for the vectors of this processor.
-  const kind = `c-${detectIsa().name}`;
+  const kind = `c-${detectIsa().name}-${precision}`;
   const stored = readCache(hash, kind);
   if (stored !== undefined) return unpack(gunzipSync(stored.bytes), stored.nodeCount);
-  const made = lowerToC(optimise(recorded));
+  const made = lowerToC(optimise(recorded), precision);
   writeCache(hash, kind, { bytes: gzipSync(pack(made), { level: 1 }), nodeCount: made.calls });
   return made;
 }

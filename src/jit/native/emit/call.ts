@@ -3,6 +3,7 @@ import type { Node, Op } from '../../ir/ops.ts';
 import { type GemmCall, type GeneratedKernel, gemmKernel } from '../gemm/gemm.ts';
 import type { Base, CallItem } from '../plan/items.ts';
 import type { View } from '../plan/view.ts';
+import type { Precision } from '../precision.ts';
 import { Parameters, SCRATCH, type UnitCode } from './unit.ts';
 
 /** Says one node as C text: the statements of a function of its own. */
@@ -11,16 +12,19 @@ export type CallRule<K extends Op> = (c: CallEmitter, node: Node<K>) => string;
 /** What the rules of calls write with. */
 export class CallEmitter {
   readonly views: readonly View[];
+  /** Of large products. */
+  readonly precision: Precision;
   private readonly bases: readonly Base[];
   private readonly item: CallItem;
   private readonly parameters = new Parameters();
   private readonly helpers: string[] = [];
   private floats = 0;
 
-  constructor(bases: readonly Base[], item: CallItem) {
+  constructor(bases: readonly Base[], item: CallItem, precision: Precision) {
     this.bases = bases;
     this.item = item;
     this.views = item.views;
+    this.precision = precision;
   }
 
   finish(body: string): UnitCode {

@@ -2,6 +2,7 @@ import { sizeOf } from '../../../core/host-tensor.ts';
 import type { Node } from '../../ir/ops.ts';
 import type { GemmCall } from '../gemm/gemm.ts';
 import { broadcastStrides, isContiguous, type View } from '../plan/view.ts';
+import { roundsOperands } from '../rounded.ts';
 import type { CallEmitter, CallRule } from './call.ts';
 
 type Product = Node<'matmul' | 'gemm'>;
@@ -19,15 +20,18 @@ function callOf(c: CallEmitter, node: Product): GemmCall {
   const { transA, transB } = node.attrs;
   const a = c.shape(0);
   const [m, n] = node.shape.slice(-2);
+  const k = a[a.length - (transA ? 2 : 1)];
+  const rounds = c.precision === 'bfloat16' && roundsOperands(node.shape, k);
   return {
     m,
     n,
-    k: a[a.length - (transA ? 2 : 1)],
+    k,
     transA: transA !== liesTurned(c.views[0]),
     transB: transB !== liesTurned(c.views[1]),
     batch: 1,
     accumulate: false,
     bias: 'none',
+    precision: rounds ? 'bf16' : 'float32',
   };
 }
 

@@ -2,6 +2,7 @@ import type { HostData } from '../../../core/host-tensor.ts';
 import type { Base, CallItem, Work } from '../plan/items.ts';
 import { ELEMENT_BYTES, type Location, planMemory } from '../plan/memory.ts';
 import type { Step } from '../plan/schedule.ts';
+import type { Precision } from '../precision.ts';
 import { emitCall } from './calls.ts';
 import { literal, MEMORY_TYPE } from './elements.ts';
 import { emitLoops } from './loops.ts';
@@ -29,8 +30,13 @@ export interface Program extends CSource {
 /** Literals of more elements are handed in, not compiled in. */
 const MOST_LITERALS = 256;
 
-export function emitProgram(work: Work, steps: readonly Step[], inputs: number): Program {
-  const codes = steps.map((step) => emitUnit(work.bases, step));
+export function emitProgram(
+  work: Work,
+  steps: readonly Step[],
+  inputs: number,
+  precision: Precision,
+): Program {
+  const codes = steps.map((step) => emitUnit(work.bases, step, precision));
   const memory = planMemory(
     work,
     steps,
@@ -72,9 +78,11 @@ export function emitProgram(work: Work, steps: readonly Step[], inputs: number):
   return { source, arenaBytes, constants, calls, functions: names, steps, work };
 }
 
-function emitUnit(bases: readonly Base[], step: Step): UnitCode {
+function emitUnit(bases: readonly Base[], step: Step, precision: Precision): UnitCode {
   const [head] = step.items;
-  return head.kind === 'call' ? emitCall(bases, head as CallItem) : emitLoops(bases, step);
+  return head.kind === 'call'
+    ? emitCall(bases, head as CallItem, precision)
+    : emitLoops(bases, step);
 }
 
 function functionText({ parameters, body }: UnitCode): string {
