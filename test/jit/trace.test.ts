@@ -179,7 +179,9 @@ describe('arguments and results of the wrong kind', () => {
   });
 
   it('an unknown executor', () => {
-    expect(errorOf(() => jit(x, { executor: 'gpu' as never })).message).toContain('known: onnx');
+    expect(errorOf(() => jit(x, { executor: 'gpu' as never })).message).toContain(
+      'known: auto, native, onnx, eager',
+    );
   });
 });
 
