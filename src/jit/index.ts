@@ -2,6 +2,7 @@ export { checkpointed } from './checkpointed.ts';
 export { type ExportOptions, exportOnnx } from './export.ts';
 export { type GradOptions, grad, stopGradient, type ValueAndGrad, valueAndGrad } from './grad.ts';
 export {
+  defaultExecutor,
   type Executor,
   type JitFunction,
   type JitOptions,

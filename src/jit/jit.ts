@@ -83,6 +83,16 @@ export interface JitFunction<A extends unknown[], R> {
   fingerprint(...args: { [K in keyof A]: Liftable<A[K]> }): string;
 }
 
+/** That of functions without an executor of their own. @throws ConfigError for an unknown name. */
+export function defaultExecutor(): Executor {
+  return checkedExecutor((process.env['GIBBS_EXECUTOR'] || 'onnx') as Executor);
+}
+
+function checkedExecutor(executor: Executor): Executor {
+  if (EXECUTORS.includes(executor)) return executor;
+  throw new ConfigError(`jit: unknown executor '${executor}' (known: ${EXECUTORS.join(', ')})`);
+}
+
 /** What one set of argument shapes was compiled to. */
 interface Compiled extends Callable {
   readonly hash: string;
@@ -111,10 +121,8 @@ export function jit<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: JitOptions = {},
 ): JitFunction<A, R> {
-  const { executor = executorOfEnvironment(), donate = [], threads = 1 } = options;
-  if (!EXECUTORS.includes(executor)) {
-    throw new ConfigError(`jit: unknown executor '${executor}' (known: ${EXECUTORS.join(', ')})`);
-  }
+  const { donate = [], threads = 1 } = options;
+  const executor = checkedExecutor(options.executor ?? defaultExecutor());
   const precision = precisionFor(executor, options.precision);
   const name = options.name ?? (fn.name || 'anonymous');
   const stats = noStats();
@@ -274,10 +282,6 @@ function flattenNamed(what: string, tree: unknown) {
     const rest = error.message.slice('tree: '.length).replace('the root', '');
     throw new ShapeError(`${what}${rest}`);
   }
-}
-
-function executorOfEnvironment(): Executor {
-  return (process.env['GIBBS_EXECUTOR'] || 'onnx') as Executor;
 }
 
 function checkedCalls(option: boolean | number | undefined): number {

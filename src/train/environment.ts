@@ -2,7 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { gibbsVersion, packageVersion } from '../core/versions.ts';
-import { availability, defaultPrecision, device, type Precision } from '../jit/index.ts';
+import {
+  availability,
+  defaultExecutor,
+  defaultPrecision,
+  device,
+  type Executor,
+  type Precision,
+} from '../jit/index.ts';
 import { jobOf } from './parallel/job.ts';
 
 /** What a run was computed with and on. */
@@ -23,6 +30,8 @@ export interface Environment {
   readonly gpu: string;
   /** Processes that trained together; absent for one alone. */
   readonly ranks?: number;
+  /** Asked for by `GIBBS_EXECUTOR`; absent for ONNX Runtime. */
+  readonly executor?: Exclude<Executor, 'onnx'>;
   /** To which large products rounded their operands; absent for float32. */
   readonly precision?: Exclude<Precision, 'float32'>;
   /** Of the machine, in GiB. */
@@ -33,7 +42,13 @@ export interface Environment {
 export function environment(): Environment {
   known ??= look();
   const precision = defaultPrecision();
-  return { ...known, gpu: cardUsed(), ...(precision !== 'float32' && { precision }) };
+  const executor = defaultExecutor();
+  return {
+    ...known,
+    gpu: cardUsed(),
+    ...(executor !== 'onnx' && { executor }),
+    ...(precision !== 'float32' && { precision }),
+  };
 }
 
 /** Jitted functions run where `device` says by now, which a notebook may have changed. */
