@@ -5,6 +5,7 @@ import { kernel } from './kernel.ts';
 import type { Bench, Survey } from './lib/bench.ts';
 import { mpi } from './mpi.ts';
 import { niceDdaebm, niceMle } from './nice.ts';
+import { precision } from './precision.ts';
 import { STORE } from './store.ts';
 import { toyObjectives } from './toy-objectives.ts';
 import { toyStep } from './toy-step.ts';
@@ -20,5 +21,6 @@ export const BENCHES: readonly (Bench | Survey)[] = [
   niceMle,
   niceDdaebm,
   ...IMAGES,
+  precision,
   gpu,
 ];
