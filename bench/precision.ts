@@ -53,6 +53,12 @@ function tableOf(title: string, trained: readonly Trained[]): string {
   return [title, ...aligned([head, ...body, time])].join('\n');
 }
 
+/** The line of a failed process that names the error. */
+function whyOf({ message }: Error): string {
+  const lines = message.trim().split('\n');
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0];
+}
+
 const timesOf = (trained: readonly Trained[], precision: Precision) =>
   trained.filter((t) => t.precision === precision).map(({ cpuMs }) => cpuMs);
 
@@ -73,7 +79,7 @@ async function survey(options: SurveyOptions): Promise<Findings> {
       }
     } catch (error) {
       complete = false;
-      text.push(`${title}: not run: ${(error as Error).message.trim().split('\n').at(-1)}`);
+      text.push(`${title}: not run: ${whyOf(error as Error)}`);
       continue;
     }
     const [exact, rounded] = PRECISIONS.map((precision) => timesOf(trained, precision));
