@@ -7,8 +7,8 @@ type Dims = readonly number[];
 const WORTH_ROUNDING = 64;
 
 /**
- * Whether the operands of a product are rounded where precision `bfloat16` is chosen. Measured on a
- * Xeon with AVX512-BF16: below this, rounding takes what the product gains.
+ * Whether the operands of a product are rounded where precision `bfloat16` is chosen. Measured on an
+ * AMD EPYC with AVX512-BF16: below this, rounding takes what the product gains.
  */
 export function roundsOperands(shape: Dims, k: number): boolean {
   const [m, n] = shape.slice(-2);
