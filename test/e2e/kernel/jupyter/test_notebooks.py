@@ -70,8 +70,8 @@ class NotebookTests(unittest.TestCase):
         early, late = (statistics.median(column) for column in zip(*pairs))
         print(f"\n1+1: {1e3 * early:.2f} ms, after 500 more cells {1e3 * late:.2f} ms; "
               f"heap {heap / 1e6:.2f} MB, after 500 more cells {grown / 1e6:.2f} MB")
-        # Growth with the number of cells would be sixfold; noise of a busy machine is not.
-        self.assertLess(late, 3 * early)
+        # Growth with the number of cells is many times this; noise of a busy machine is not.
+        self.assertLess(late, 1.5 * early)
         self.assertLess(grown, 1.1 * heap)
 
     def test_interrupt_by_signal_keeps_the_kernel(self):
