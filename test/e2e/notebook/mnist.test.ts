@@ -1,38 +1,14 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkNotebook } from '../../../src/notebook/check.ts';
-import type { Output } from '../../../src/notebook/document.ts';
-import { readNotebook } from '../../../src/notebook/read.ts';
 import { temporaryFolder } from '../../notebook/fixtures.ts';
-import { build, gibbs, ROOT } from './gibbs.ts';
+import { gibbs, ROOT } from './gibbs.ts';
+import { freshStore, pictures, streams } from './shown.ts';
 
-const before = process.env['GIBBS_STORE'];
-beforeAll(() => {
-  build();
-  // Nothing trained here before is reused, and nothing is left behind.
-  process.env['GIBBS_STORE'] = temporaryFolder();
-});
-afterAll(() => {
-  if (before === undefined) delete process.env['GIBBS_STORE'];
-  else process.env['GIBBS_STORE'] = before;
-});
+freshStore();
 
 const mnist = existsSync(join(ROOT, 'data', 'cache', 'mnist', 'train-images-idx3-ubyte'));
-
-function shown(path: string): Output[] {
-  return readNotebook(path).cells.flatMap((cell) =>
-    cell.cell_type === 'code' ? [...cell.outputs] : [],
-  );
-}
-
-const pictures = (path: string) =>
-  shown(path).filter((o) => o.output_type === 'display_data' && 'image/png' in o.data);
-
-const streams = (path: string, name: 'stdout' | 'stderr') =>
-  shown(path)
-    .map((o) => (o.output_type === 'stream' && o.name === name ? o.text : ''))
-    .join('');
 
 describe.each([
   ['table1-fig2-nice-mnist', 2, /smoke, ddaebm: 6 iterations of/, /largest error of inverse/],
