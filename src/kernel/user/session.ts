@@ -70,6 +70,8 @@ export class Session {
     const declared = new Set<string>();
     const running: Running = { request, context, declared, last: [], give };
     this.#running = running;
+    // A Stop of the cell before may not have noticed its end yet.
+    Atomics.store(this.#parts.words, WORDS.interrupt, 0);
     Atomics.store(this.#parts.words, WORDS.running, request.cell);
     let error: ErrorContent | undefined;
     let interrupted = false;

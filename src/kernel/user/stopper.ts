@@ -1,28 +1,13 @@
-import { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
 import { signalChildren } from './children.ts';
+import { type CallFrame, ThreadDebugger } from './thread-debugger.ts';
 import { type HostToWorker, WORDS } from './wire.ts';
-
-interface CallFrame {
-  readonly functionName: string;
-  readonly location: { readonly scriptId: string };
-  readonly functionLocation?: { readonly lineNumber: number; readonly columnNumber?: number };
-}
-
-interface InspectorMessage {
-  readonly id?: number;
-  readonly method?: string;
-  readonly params?: { scriptId?: string; url?: string; callFrames?: CallFrame[] };
-}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Called in the paused thread before it is unwound; see `unwind.ts`. */
-const UNWIND = "globalThis[Symbol.for('gibbs.kernel.unwind')]()";
-
 /**
- * A function of Node. What it pushes after {@link UNWIND} has emptied the stack of async ids, nobody
- * would pop, and Node would end the process for it.
+ * A function of Node. What it pushes after the stack of async ids was emptied (see `unwind.ts`),
+ * nobody would pop, and Node would end the process for it.
  */
 const PUSHES = 'pushAsyncContext';
 
@@ -55,13 +40,13 @@ const SEARCH = 250;
 export class Stopper {
   readonly #worker: Worker;
   readonly #words: Int32Array;
-  readonly #inspector = new Session();
-  readonly #urls = new Map<string, string>();
-  readonly #pending = new Map<number, () => void>();
-  #session: string | undefined;
-  #nextId = 0;
-  #onPaused: ((frames: CallFrame[]) => void) | undefined;
-  #stopping = false;
+  readonly #debugger = new ThreadDebugger();
+  /** The cell that is being stopped. */
+  #target: number | undefined;
+  /** A later cell, to be stopped then. */
+  #next: number | undefined;
+  /** Resolves when the cell that is being stopped has ended. */
+  #ended: Promise<void> = new Promise(() => undefined);
   #forced = false;
   /** The function of a library that did not return, and what was computed while waiting for it. */
   #stuck: { name: string; computed: number } | undefined;
@@ -71,52 +56,51 @@ export class Stopper {
   constructor(worker: Worker, words: Int32Array) {
     this.#worker = worker;
     this.#words = words;
-    this.#inspector.connect();
-    this.#inspector.on('NodeWorker.attachedToWorker', (event) => {
-      this.#session ??= event.params.sessionId;
-    });
-    this.#inspector.on('NodeWorker.receivedMessageFromWorker', (event) => {
-      this.#receive(JSON.parse(event.params.message) as InspectorMessage);
-    });
   }
 
   /** Makes the first Stop as quick as later ones; after the start, so as not to slow that. */
   async warmUp(): Promise<void> {
-    if (this.#stopping) return;
-    this.#attach();
-    await this.#ask('Debugger.enable', {}, performance.now() + 1000);
-    if (!this.#stopping) await this.#ask('Debugger.disable', {}, performance.now() + 1000);
+    if (this.#target !== undefined) return;
+    await this.#debugger.enable(sleep(1000));
+    if (this.#target === undefined) this.#debugger.release();
   }
 
-  #attach(): void {
-    if (this.#session === undefined) {
-      this.#inspector.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
-    }
-  }
-
-  /** Stops `cell`. A second call while one is under way does not wait for native code. */
+  /**
+   * Stops `cell`. A second call for the same cell does not wait for native code. One for a later
+   * cell, which may have begun before the end of this one was noticed, has its turn then.
+   */
   async stop(cell: number): Promise<void> {
-    if (this.#stopping) {
+    if (cell === this.#target) {
       this.#forced = true;
       return;
     }
-    this.#stopping = true;
-    // The thread may not have taken it up yet.
-    while (!this.#runs(cell)) {
-      if (Atomics.load(this.#words, WORDS.ended) >= cell) {
-        this.#stopping = false;
-        return;
+    this.#next = cell;
+    if (this.#target !== undefined) return;
+    try {
+      while (this.#next !== undefined) {
+        this.#target = this.#next;
+        this.#next = undefined;
+        await this.#end(this.#target);
       }
-      await sleep(1);
+    } finally {
+      this.#target = undefined;
     }
+  }
+
+  async #end(cell: number): Promise<void> {
     this.#forced = false;
     this.#stuck = undefined;
     this.#deaf = 0;
+    // The thread may not have taken it up yet.
+    while (!this.#runs(cell)) {
+      if (Atomics.load(this.#words, WORDS.ended) >= cell) return;
+      await sleep(1);
+    }
+    this.#ended = this.#until(cell, Number.POSITIVE_INFINITY);
     Atomics.store(this.#words, WORDS.interrupt, 1);
     Atomics.notify(this.#words, WORDS.interrupt);
     Atomics.notify(this.#words, WORDS.input);
     try {
-      this.#attach();
       for (let round = 0; this.#runs(cell); round++) {
         const idle = await this.#grace(cell, round);
         if (!this.#runs(cell)) break;
@@ -135,7 +119,6 @@ export class Stopper {
       }
     } finally {
       Atomics.store(this.#words, WORDS.interrupt, 0);
-      this.#stopping = false;
     }
   }
 
@@ -167,16 +150,14 @@ export class Stopper {
   async #terminate(cell: number, round: number): Promise<boolean> {
     const deadline = performance.now() + WATCH * Math.min(round + 1, 5);
     // Unanswered while the thread is in native code; then there is nothing to pause either.
-    await this.#ask('Debugger.enable', {}, deadline + 300);
+    await this.#debugger.enable(this.#limit(deadline + 300));
     try {
-      let frames = await this.#pause('Debugger.pause', deadline);
+      let frames = await this.#debugger.pause(this.#limit(deadline));
       const end = performance.now() + SEARCH;
       while (frames !== undefined && this.#runs(cell)) {
         const isLast = performance.now() > end;
         if (this.#mayEnd(frames[0], isLast)) {
-          // Answered in order, so that one wait is enough for both.
-          this.#send('Runtime.evaluate', { expression: UNWIND });
-          await this.#ask('Debugger.resume', { terminateOnResume: true }, end + 2000);
+          await this.#debugger.terminate(this.#limit(end + 2000));
           return true;
         }
         if (isLast) break;
@@ -184,7 +165,7 @@ export class Stopper {
       }
       return false;
     } finally {
-      this.#send('Debugger.disable', {});
+      this.#debugger.release();
     }
   }
 
@@ -200,30 +181,23 @@ export class Stopper {
   }
 
   #isUserCode(frame: CallFrame | undefined): boolean {
-    const url = frame === undefined ? '' : (this.#urls.get(frame.location.scriptId) ?? '');
+    const url = frame === undefined ? '' : this.#debugger.urlOf(frame);
     return url.startsWith('Cell [') || (url.startsWith('file:') && /\.[cm]?tsx?$/.test(url));
   }
 
   /** Waits until the function returns to its caller; undefined when it does not. */
   async #stepOut(name: string): Promise<CallFrame[] | undefined> {
     const before = cpuTime();
-    const frames = await this.#pause('Debugger.stepOut', performance.now() + RETURN);
+    const frames = await this.#debugger.stepOut(this.#limit(performance.now() + RETURN));
     if (frames !== undefined) return frames;
     const earlier = this.#stuck?.name === name ? this.#stuck.computed : 0;
     this.#stuck = { name, computed: earlier + cpuTime() - before };
     return undefined;
   }
 
-  /** Asks for a pause; the frames at which it came, or undefined when nothing ran until then. */
-  async #pause(method: string, deadline: number): Promise<CallFrame[] | undefined> {
-    const paused = new Promise<CallFrame[]>((resolve) => {
-      this.#onPaused = resolve;
-    });
-    this.#send(method, {});
-    return Promise.race([
-      paused,
-      sleep(Math.max(deadline - performance.now(), 5)).then(() => undefined),
-    ]);
+  /** Resolves at `deadline`, or as soon as the cell has ended. */
+  #limit(deadline: number): Promise<void> {
+    return Promise.race([sleep(Math.max(deadline - performance.now(), 5)), this.#ended]);
   }
 
   async #until(cell: number, ms: number): Promise<void> {
@@ -237,32 +211,6 @@ export class Stopper {
 
   #post(message: HostToWorker): void {
     this.#worker.postMessage(message);
-  }
-
-  #send(method: string, params: object, onReply?: () => void): void {
-    const id = ++this.#nextId;
-    // Before it is sent: the answer may come while it is.
-    if (onReply !== undefined) this.#pending.set(id, onReply);
-    this.#inspector.post('NodeWorker.sendMessageToWorker', {
-      sessionId: this.#session ?? '',
-      message: JSON.stringify({ id, method, params }),
-    });
-  }
-
-  async #ask(method: string, params: object, deadline: number): Promise<void> {
-    const answered = new Promise<void>((resolve) => this.#send(method, params, resolve));
-    await Promise.race([answered, sleep(Math.max(deadline - performance.now(), 5))]);
-  }
-
-  #receive(message: InspectorMessage): void {
-    if (message.id !== undefined) {
-      this.#pending.get(message.id)?.();
-      this.#pending.delete(message.id);
-    } else if (message.method === 'Debugger.scriptParsed') {
-      this.#urls.set(message.params?.scriptId ?? '', message.params?.url ?? '');
-    } else if (message.method === 'Debugger.paused') {
-      this.#onPaused?.(message.params?.callFrames ?? []);
-    }
   }
 }
 

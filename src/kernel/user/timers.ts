@@ -18,6 +18,8 @@ export function installTimers(): void {
     if (owner === undefined || typeof callback !== 'function') return callback;
     return function (this: unknown, ...args: unknown[]) {
       if (!owner.cancelled) (callback as Callback).apply(this, args);
+      // Of an interval, which would wake the thread for nothing for ever.
+      else clearTimeout(this as NodeJS.Timeout);
     };
   };
   const host = globalThis as unknown as Record<string, unknown>;

@@ -60,10 +60,25 @@ describe('Stop', { timeout: 60_000 }, () => {
 
   it('ends intervals that the cell had started', async () => {
     await kernel.execute('let ticks = 0;');
+    const timers = "process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length";
+    const others = (await kernel.execute(timers)).result;
     await stopped('setInterval(() => ticks++, 2); await new Promise(() => {});', 'message');
     const before = (await kernel.execute('ticks')).result;
     await sleep(50);
     expect((await kernel.execute('ticks')).result).toBe(before);
+    expect((await kernel.execute(timers)).result).toBe(others);
+  });
+
+  it('is over for the cell that follows at once', async () => {
+    const flag = "Atomics.load(globalThis[Symbol.for('gibbs.interrupt')] as Int32Array, 0)";
+    for (let i = 0; i < 10; i++) {
+      const run = kernel.begin("console.log('go'); while (true);", { stop_on_error: false });
+      const next = kernel.begin(flag);
+      await kernel.printed(run.id, 'go');
+      await kernel.request('interrupt_request', {}, 'control');
+      expect((await run.done).error?.ename).toBe('InterruptedError');
+      expect((await next.done).result).toBe('0');
+    }
   });
 
   it('ends a loop inside a package, which no line of the cell is part of', async () => {
