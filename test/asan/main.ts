@@ -7,9 +7,10 @@ import { findCompiler } from '../../src/jit/native/build/compiler.ts';
 /*
  * npm run test:asan [-- FILES]
  *
- * Runs suites of the native executor with libraries compiled for AddressSanitizer, which ends the
- * process at the first access outside an array. What it cannot see: accesses from one buffer of an
- * arena into its neighbour, and masked vector loads and stores.
+ * Runs suites of the native executor, and iterations of whole trainings, with libraries compiled for
+ * AddressSanitizer and UndefinedBehaviorSanitizer, which end the process at the first access outside
+ * an array: also at one from a buffer of an arena into its neighbour. What they cannot see: masked
+ * vector loads and stores. GIBBS_GRAPHS says how many random graphs (default 300).
  */
 
 const SUITES = [
@@ -28,29 +29,46 @@ if (!runtime.startsWith('/')) {
 
 const env = {
   ...process.env,
-  GIBBS_CFLAGS: '-fsanitize=address -g1 -fno-omit-frame-pointer',
+  GIBBS_CFLAGS:
+    '-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -fno-omit-frame-pointer',
   GIBBS_CACHE: 'off',
-  // Random graphs compile slowly with the sanitizer.
-  GIBBS_GRAPHS: process.env['GIBBS_GRAPHS'] ?? '100',
+  // Random graphs compile slowly with the sanitizers.
+  GIBBS_GRAPHS: process.env['GIBBS_GRAPHS'] ?? '300',
   LD_PRELOAD: runtime,
   // Node frees little at its end; koffi calls on a stack of its own.
   ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0',
 };
 
-// The sanitizer must find what is wrong on purpose, or it finds nothing at all.
-const planted = fileURLToPath(new URL('planted.ts', import.meta.url));
 const tsx = fileURLToPath(import.meta.resolve('tsx/cli'));
-const probe = spawnSync(process.execPath, [tsx, planted], { env, encoding: 'utf8' });
-if (!/AddressSanitizer: heap-buffer-overflow/.test(probe.stderr)) {
-  process.stderr.write(`test:asan: a planted error was not found\n${probe.stderr}\n`);
+const program = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+// The sanitizers must find what is wrong on purpose, or they find nothing at all.
+const PLANTED = {
+  'beyond an array': /AddressSanitizer: heap-buffer-overflow/,
+  'beyond a buffer of the arena': /AddressSanitizer: use-after-poison/,
+  'integer overflow': /signed integer overflow/,
+};
+for (const [error, report] of Object.entries(PLANTED)) {
+  const probe = spawnSync(process.execPath, [tsx, program('planted.ts'), error], {
+    env,
+    encoding: 'utf8',
+  });
+  if (report.test(probe.stderr)) continue;
+  process.stderr.write(`test:asan: a planted error was not found: ${error}\n${probe.stderr}\n`);
   process.exit(2);
 }
 
 const home = dirname(createRequire(import.meta.url).resolve('vitest/package.json'));
-const files = process.argv.length > 2 ? process.argv.slice(2) : SUITES;
-const { status } = spawnSync(
-  process.execPath,
-  [join(home, 'vitest.mjs'), 'run', '--maxWorkers=1', '--testTimeout=600000', ...files],
-  { env, stdio: 'inherit' },
+const files = process.argv.slice(2);
+const suites = [
+  join(home, 'vitest.mjs'),
+  'run',
+  '--maxWorkers=1',
+  '--testTimeout=600000',
+  ...(files.length > 0 ? files : SUITES),
+];
+const runs = files.length > 0 ? [suites] : [[tsx, program('steps.ts')], suites];
+const failed = runs.filter(
+  (run) => spawnSync(process.execPath, run, { env, stdio: 'inherit' }).status !== 0,
 );
-process.exitCode = status ?? 1;
+process.exitCode = failed.length > 0 ? 1 : 0;

@@ -6,12 +6,24 @@
  * Exponential: x = n·ln 2 + r, a polynomial for eʳ (Cephes), 2ⁿ in two factors so that results below
  * the normal range come out. Its difference from one is computed without the cancellation. Logarithm:
  * x = 2ᵉ·m with m near one, a polynomial for ln m (Cephes).
+ *
+ * Under AddressSanitizer, `CLOSE` forbids the arena and `OPEN` allows a piece of it: each unit may
+ * touch its own arrays only, and none of their neighbours.
  */
 export const PRELUDE = `#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #define INLINE static inline __attribute__((always_inline))
 #define UNIT static __attribute__((noipa)) void
+#if defined(__SANITIZE_ADDRESS__)
+void __asan_poison_memory_region(void const volatile *, size_t);
+void __asan_unpoison_memory_region(void const volatile *, size_t);
+#define CLOSE(bytes) __asan_poison_memory_region(arena, bytes)
+#define OPEN(offset, bytes) __asan_unpoison_memory_region(arena + offset, bytes)
+#else
+#define CLOSE(bytes)
+#define OPEN(offset, bytes)
+#endif
 INLINE float g_float(int32_t i) { float f; memcpy(&f, &i, 4); return f; }
 INLINE int32_t g_bits(float f) { int32_t i; memcpy(&i, &f, 4); return i; }
 INLINE float g_exp(float x) {

@@ -60,7 +60,8 @@ export function emitProgram(
     const args = code.parameters.map((parameter) =>
       argument(parameter, memory.locations, memory.scratch[t], literals),
     );
-    return `  ${names[t]}(${args.join(', ')});`;
+    const open = memory.touched[t].map(({ offset, bytes }) => `OPEN(${offset}, ${bytes});`);
+    return `  CLOSE(${memory.arenaBytes}); ${[...open, `${names[t]}(${args.join(', ')});`].join(' ')}`;
   });
   const source = [
     PRELUDE,
@@ -69,6 +70,7 @@ export function emitProgram(
     ...definitions,
     'void gibbs_run(char *arena, void *const *in, void *const *out) {',
     ...statements,
+    `  OPEN(0, ${memory.arenaBytes});`,
     '}',
     '',
   ].join('\n');

@@ -12,7 +12,15 @@ export interface Memory {
   readonly locations: ReadonlyMap<number, Location>;
   /** Offset of the scratch space of each step that asked for some, in bytes. */
   readonly scratch: readonly (number | undefined)[];
+  /** The pieces of the arena that each step may touch: what it reads and writes, and its scratch. */
+  readonly touched: readonly (readonly Piece[])[];
   readonly arenaBytes: number;
+}
+
+/** In bytes. */
+export interface Piece {
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 /** Every buffer begins at a cache line. */
@@ -58,6 +66,16 @@ export function planMemory(
     for (const id of ending[t]) arena.free(offsets.get(id)!, bytesOf(id));
     return at;
   });
+  const touched = steps.map(({ reads, writes }, t) => {
+    const roots = new Set([...reads, ...writes].map((id) => rootOf(id).id));
+    const pieces = [...roots].flatMap((id): Piece[] => {
+      const offset = offsets.get(id);
+      const { size, dtype } = bases[id];
+      return offset === undefined ? [] : [{ offset, bytes: size * ELEMENT_BYTES[dtype] }];
+    });
+    const own = scratch[t];
+    return own === undefined ? pieces : [...pieces, { offset: own, bytes: scratchFloats[t] * 4 }];
+  });
   const locations = new Map<number, Location>();
   for (const base of bases) {
     let offset = 0;
@@ -77,7 +95,7 @@ export function planMemory(
       if (at !== undefined) locations.set(base.id, { in: 'arena', offset: at + offset });
     }
   }
-  return { locations, scratch, arenaBytes: arena.size };
+  return { locations, scratch, touched, arenaBytes: arena.size };
 }
 
 function groupBy<T>(map: ReadonlyMap<number, T>, at: (value: T) => number, count: number) {
@@ -86,15 +104,10 @@ function groupBy<T>(map: ReadonlyMap<number, T>, at: (value: T) => number, count
   return groups;
 }
 
-interface Piece {
-  offset: number;
-  bytes: number;
-}
-
 class Arena {
   size = 0;
   /** Latest freed first. */
-  private readonly pieces: Piece[] = [];
+  private readonly pieces: { offset: number; bytes: number }[] = [];
 
   take(bytes: number): number {
     const i = this.pieces.findIndex((p) => p.bytes >= bytes && p.bytes <= 2 * bytes + 4096);
