@@ -10,6 +10,18 @@ export const vectorType = ({ width }: Isa) => `gibbs_v${width}`;
  * a fixed order, and the transposition of a square block.
  */
 export function vectorPreamble(isa: Isa): string {
+  let text = preambles.get(isa.name);
+  if (text === undefined) {
+    text = preambleOf(isa);
+    preambles.set(isa.name, text);
+  }
+  return text;
+}
+
+/** Every kernel asks for it. */
+const preambles = new Map<Isa['name'], string>();
+
+function preambleOf(isa: Isa): string {
   const { width: w } = isa;
   const v = vectorType(isa);
   const guard = `GIBBS_VECTOR_${w}`;

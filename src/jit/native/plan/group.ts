@@ -45,6 +45,9 @@ class Grouping {
   private readonly bases: readonly Base[];
   private readonly unitOf: Unit[] = [];
   private readonly readers = new Map<number, Unit[]>();
+  /** For each unit the last search that came across it, and how many searches there were. */
+  private readonly seen: number[] = [];
+  private marks = 0;
 
   constructor({ bases }: Work) {
     this.bases = bases;
@@ -115,20 +118,26 @@ class Grouping {
     for (const base of item.after) {
       if (this.bases[base].writers.some((w) => this.unitOf[w.index] === unit)) return false;
     }
-    for (const n of needs) if (n !== unit && this.leadsTo(unit, n)) return false;
-    return true;
+    return !this.leadsTo(unit, needs);
   }
 
-  /** Whether `to` needs `from`, directly or not. */
-  private leadsTo(from: Unit, to: Unit): boolean {
-    const seen = new Set<Unit>();
-    const stack = [to];
+  /** Whether one of the units `to`, other than `from`, needs `from`, directly or not. */
+  private leadsTo(from: Unit, to: ReadonlySet<Unit>): boolean {
+    const { seen } = this;
+    const mark = ++this.marks;
+    const stack: Unit[] = [];
+    // What has only items before the first of `from` needs none of it.
+    const visit = (unit: Unit) => {
+      if (unit.last <= from.first || seen[unit.id] === mark) return;
+      seen[unit.id] = mark;
+      stack.push(unit);
+    };
+    for (const unit of to) if (unit !== from) visit(unit);
     while (stack.length > 0) {
-      const unit = stack.pop()!;
-      if (unit === from) return true;
-      if (seen.has(unit)) continue;
-      seen.add(unit);
-      for (const n of unit.needs) stack.push(this.units[n]);
+      for (const n of stack.pop()!.needs) {
+        if (n === from.id) return true;
+        visit(this.units[n]);
+      }
     }
     return false;
   }
