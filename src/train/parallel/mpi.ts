@@ -8,8 +8,9 @@ const SPIN_MS = 2;
 /** So long it then looks again at every turn of the event loop, after that every millisecond. */
 const EAGER_MS = 50;
 /**
- * The job is being ended and a sum does not come: after so long a rank takes it that another one is
- * lost. `mpirun` kills whatever is left a second after it has asked to end.
+ * The job is being ended and a sum does not come: after so long rank 0, which alone has something to
+ * save, takes it that another one is lost. `mpirun` kills whatever is left a second after it has
+ * asked to end. The others wait on: rank 0 may be writing, and if it is lost they are killed.
  */
 const GRACE_MS = 300;
 /** Bytes of one broadcast at most; MPI counts in 32 bits. */
@@ -109,7 +110,7 @@ export class MpiRanks implements Ranks {
     while (!done()) {
       const now = performance.now();
       if (this.#signal?.aborted) ending = Math.min(ending, now);
-      if (now - ending > GRACE_MS) {
+      if (this.rank === 0 && now - ending > GRACE_MS) {
         throw new ParallelError('a rank was lost, or the job was ended within an iteration');
       }
       await new Promise<void>((next) => {

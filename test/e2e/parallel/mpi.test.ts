@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(`an MPI job${missing ? ` (${missing})` : 
     const ended = await job.finished;
     expect(ended.code).not.toBe(0);
     expect(ended.stderr).toMatch(/signal 9 \(Killed\)/);
-    expect(said(ended)).toHaveLength(1);
+    expect(said(ended), ended.stderr).toHaveLength(1);
     expect(said(ended)[0]).toMatch(/ended at iteration \d+: a rank was lost.* goes on there/);
     const rest = await gibbs(toy('killed', ...long, '--resume'));
     expect(rest.stderr).toMatch(/resuming at iteration [1-9]/);
@@ -108,12 +108,25 @@ describe.skipIf(missing !== undefined)(`an MPI job${missing ? ` (${missing})` : 
     await job.saw(/% {2}[1-9]\d+\/1000/);
     job.child.kill('SIGTERM');
     const stopped = await job.finished;
-    expect(said(stopped)).toHaveLength(1);
+    expect(said(stopped), stopped.stderr).toHaveLength(1);
     expect(said(stopped)[0]).toMatch(/training (stopped|ended) at iteration [1-9].*checkpoint/);
     const rest = await startJob(times(2, toy('begun', ...long, '--resume'))).finished;
     expect(rest.code).toBe(0);
     expect(JSON.parse(rest.stdout)).toMatchObject({ steps: 1000, reused: false });
     expect(apart(rows('unkilled'), rows('begun'))).toBeLessThan(1e-4);
+  });
+
+  it('is not ended by a rank that waits for one that is slow to stop', async () => {
+    const job = startJob(times(2, toy('slow-to-stop', ...slow)));
+    await underWay('slow-to-stop', job);
+    const [first, second] = [0, 1].map((rank) => processOfRank(job.child.pid as number, rank));
+    process.kill(first, 'SIGSTOP');
+    process.kill(second, 'SIGTERM');
+    await new Promise((done) => setTimeout(done, 1500));
+    process.kill(first, 'SIGCONT');
+    const ended = await job.finished;
+    expect(said(ended), ended.stderr).toHaveLength(1);
+    expect(said(ended)[0]).toMatch(/training stopped at iteration [1-9].*checkpoint/);
   });
 
   describe('says once what is wrong:', () => {
