@@ -63,7 +63,9 @@ export const CONNECTION_FILE = '{connection_file}';
  * @throws StoreError when it is not built.
  */
 export function kernelCommand(): string[] {
-  const built = import.meta.url.endsWith('.ts') ? '../../dist/kernel/main.js' : '../kernel/main.js';
+  const built = import.meta.url.endsWith('.ts')
+    ? '../../dist/kernel/main.cjs'
+    : '../kernel/main.cjs';
   const main = fileURLToPath(new URL(built, import.meta.url));
   if (existsSync(main)) return [process.execPath, main, CONNECTION_FILE];
   throw new StoreError(`notebook run: ${main} is missing; build it first with \`npm run build\``);

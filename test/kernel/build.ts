@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { transformSync } from 'rolldown/utils';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -23,13 +24,19 @@ function files(dir: string): string[] {
 
 /**
  * Transpiles the kernel to JavaScript that Node can start, file by file and only what has changed,
- * and returns the path of its entry. It is what the build makes of these files, in milliseconds.
+ * bundles its programs, and returns the path of its entry. It is what the build makes of these files,
+ * in milliseconds.
  */
 export function buildKernel(): string {
+  const entry = join(OUT, 'kernel', 'main.cjs');
+  let latest = 0;
   for (const room of ['core', 'kernel']) {
     for (const path of files(join(ROOT, 'src', room))) {
       const target = join(OUT, relative(join(ROOT, 'src'), path)).replace(/\.ts$/, '.js');
-      if (existsSync(target) && statSync(target).mtimeMs > statSync(path).mtimeMs) continue;
+      const written = statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      latest = Math.max(latest, written);
+      if (written > statSync(path).mtimeMs) continue;
+      latest = Number.POSITIVE_INFINITY;
       mkdirSync(dirname(target), { recursive: true });
       if (!path.endsWith('.ts')) {
         cpSync(path, target);
@@ -48,5 +55,10 @@ export function buildKernel(): string {
       renameSync(half, target);
     }
   }
-  return join(OUT, 'kernel', 'main.js');
+  if ((statSync(entry, { throwIfNoEntry: false })?.mtimeMs ?? 0) <= latest) {
+    const bundler = pathToFileURL(join(OUT, 'kernel', 'install', 'bundle.js')).href;
+    const code = `import('${bundler}').then((b) => b.bundleKernel(process.argv[1]))`;
+    execFileSync(process.execPath, ['-e', code, join(OUT, 'kernel')]);
+  }
+  return entry;
 }

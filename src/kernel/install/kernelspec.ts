@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ConfigError, StoreError } from '../../core/errors.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { gibbsVersion } from '../../core/versions.ts';
 import { ownPackageRoot } from '../modules/resolve.ts';
+import { programFile } from '../program.ts';
 import { kernelDirs, sysPrefix, userDataDir } from './jupyter-paths.ts';
 import { logoPng, logoSvg } from './logo.ts';
 
@@ -48,9 +48,8 @@ export function checkKernelName(name: string): string {
 
 /** The compiled kernel, as absolute path. @throws ConfigError when there is no build. */
 export function kernelEntry(): string {
-  const here = fileURLToPath(new URL('../main.js', import.meta.url));
-  if (existsSync(here)) return here;
-  const built = join(ownPackageRoot() ?? '.', 'dist', 'kernel', 'main.js');
+  if (!import.meta.url.endsWith('.ts')) return programFile('../main', import.meta.url);
+  const built = join(ownPackageRoot() ?? '.', 'dist', 'kernel', 'main.cjs');
   if (existsSync(built)) return built;
   throw new ConfigError(`kernel: ${built} does not exist; run 'npm run build' first`);
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../program.ts';
 import { encodeFrame, FrameReader } from '../user/frames.ts';
 import { type FromUser, REQUEST_FD, type ToHost, type ToWorker } from '../user/wire.ts';
 import { paced } from './paced.ts';
@@ -16,14 +16,11 @@ export interface UserProcessHandlers {
 
 /** Starts a process for the user's code in the working folder. */
 export function spawnUser(): ChildProcess {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const host = fileURLToPath(new URL(`../user/host.${extension}`, import.meta.url));
+  const host = programFile('../user/host', import.meta.url);
   const flags = [
     // Local files are modules of our own, so that they can be read again.
     '--experimental-vm-modules',
     '--expose-internals',
-    // It would keep every cell that ever ran, compiled.
-    '--no-compilation-cache',
     '--disable-warning=ExperimentalWarning',
   ];
   return spawn(process.execPath, [...process.execArgv, ...flags, host], {

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../program.ts';
 import { Stopper } from './stopper.ts';
 import {
   type HostToWorker,
@@ -24,8 +25,7 @@ process.on('SIGINT', () => undefined);
 // Without the protocol process there is nobody to run for. Not `exit`: that joins native code.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+const worker = new Worker(programFile('./worker', import.meta.url), {
   workerData: { words: shared, input } satisfies WorkerData,
   // Never used: they keep Node from opening this process's stdout, which must stay blocking.
   stdout: true,

@@ -26,6 +26,8 @@ export function guardProcess(words: Int32Array, reply: Uint8Array): void {
   };
   // Child processes and threads of the user start without the flags of this one.
   process.execArgv = [];
+  // The notebook is the program, not the file that this thread started from.
+  process.mainModule = undefined;
   process.exit = exit;
   (process as unknown as { reallyExit: unknown }).reallyExit = exit;
   process.abort = () => {

@@ -143,7 +143,8 @@ export class Session {
       this.scope.box(variable.name).constant = variable.constant;
     }
     this.#parts.traces.addCell(name, code, cell.mappings);
-    const script = new vm.Script(cell.source, {
+    // Not a script: V8 would keep every cell that ever ran, compiled.
+    const compiled = vm.compileFunction(`return ${cell.source}`, [], {
       filename: name,
       lineOffset: -1,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -158,7 +159,7 @@ export class Session {
       resolve: (specifier: string) => this.#parts.loader.resolve(specifier, directory),
     };
     const boxes = cell.boxes.map((variable) => this.scope.box(variable));
-    const run = script.runInThisContext() as (...args: unknown[]) => Promise<void>;
+    const run = compiled() as (...args: unknown[]) => Promise<void>;
     await run(value, load, meta, babelHelpers, ...boxes);
     return value.v;
   }

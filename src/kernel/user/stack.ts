@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { type Mappings, originalPosition, type Position } from '../cell/source-position.ts';
 import type { ErrorContent } from './wire.ts';
@@ -20,7 +21,9 @@ class Source {
 }
 
 const MAX_CAUSES = 8;
-const OWN = new URL('..', import.meta.url).href;
+/** Where the kernel lies: its modules go by their URL, its bundles by their path. */
+const OWN = new URL('..', import.meta.url);
+const OWN_FILES = [OWN.href, fileURLToPath(OWN)];
 
 /** Names of compiled variables in texts of V8: `(0 , f·.v)` is what was typed as `f`. */
 export function plainNames(text: string): string {
@@ -59,7 +62,8 @@ export class StackTraces {
     const lines: string[] = [];
     for (const site of sites) {
       const file = site.getFileName() ?? '';
-      if (file.startsWith(OWN) || file.startsWith('node:internal/') || file === 'node:vm') continue;
+      if (OWN_FILES.some((own) => file.startsWith(own))) continue;
+      if (file.startsWith('node:internal/') || file === 'node:vm') continue;
       lines.push(`    at ${this.#frame(site, file)}`);
       if (file.startsWith('Cell [') && isTopLevel(site)) break;
     }
