@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { StoreError } from '../core/errors.ts';
+import { programFile } from '../kernel/program.ts';
 import type { ConnectionInfo } from '../kernel/protocol/connection.ts';
 
 /** A kernel process of our own, and how to reach it. */
@@ -63,10 +63,9 @@ export const CONNECTION_FILE = '{connection_file}';
  * @throws StoreError when it is not built.
  */
 export function kernelCommand(): string[] {
-  const built = import.meta.url.endsWith('.ts')
-    ? '../../dist/kernel/main.cjs'
-    : '../kernel/main.cjs';
-  const main = fileURLToPath(new URL(built, import.meta.url));
+  const here = import.meta.url;
+  const built = here.endsWith('.ts') ? new URL('../../dist/notebook/', here).href : here;
+  const main = programFile('../kernel/main', built);
   if (existsSync(main)) return [process.execPath, main, CONNECTION_FILE];
   throw new StoreError(`notebook run: ${main} is missing; build it first with \`npm run build\``);
 }
