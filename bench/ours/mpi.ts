@@ -66,7 +66,7 @@ async function together(ranks: Ranks, overlap: boolean): Promise<Record<string, 
   let state: unknown = toy(batch).init(0);
   let step = 0;
   const time = await timed(async () => {
-    const done = await team.iterate(state, step++, false);
+    const done = await team.iterate(state, step++, () => false);
     state = done.state;
     for (const metric of Object.values<Tensor>(done.metrics)) metric.dispose();
   });

@@ -14,7 +14,8 @@ import {
 } from './cifar10-config.ts';
 import { type Cifar10Distances, cifar10Distances } from './cifar10-distances.ts';
 import { dataFolder } from './data-folder.ts';
-import { type Estimate, estimateTraining } from './eta.ts';
+import type { Estimate } from './eta.ts';
+import { estimateImages, imageExecution } from './image-parts.ts';
 import {
   energiesOf,
   type ImageNumbers,
@@ -67,9 +68,10 @@ export interface Cifar10Result {
  * @throws ConfigError for an unknown preset or setting; DataError when CIFAR-10 is not here;
  * NumericError when training diverges; InterruptedError when stopped.
  */
-export async function runCifar10(options: Cifar10Options = {}): Promise<Cifar10Result> {
-  const { preset = 'nano', seed = 0 } = options;
-  const config = cifar10Config(preset, options.overrides);
+export async function runCifar10(asked: Cifar10Options = {}): Promise<Cifar10Result> {
+  const { preset = 'nano', seed = 0 } = asked;
+  const config = cifar10Config(preset, asked.overrides);
+  const options = { ...asked, parts: imageExecution(CIFAR10, config, asked).parts };
   const identity = {
     ...{ experiment: 'cifar10', config, seed },
     computation: () => cifar10Training(config, cifar10Images(options.data, 'train')),
@@ -98,8 +100,8 @@ function measured(
 /** Measures a few iterations of a training. @throws DataError when CIFAR-10 is not here. */
 export async function estimateCifar10(options: Cifar10Options = {}): Promise<Estimate> {
   const config = cifar10Config(options.preset, options.overrides);
-  const { objective, data, steps } = cifar10Training(config, cifar10Images(options.data, 'train'));
-  return estimateTraining(objective, data, steps);
+  const training = cifar10Training(config, cifar10Images(options.data, 'train'));
+  return estimateImages(CIFAR10, config, training, options);
 }
 
 function cifar10Images(folder: string | undefined, split: 'train' | 'test'): LabelledImages {

@@ -15,6 +15,7 @@ import {
   imageShape,
 } from './image-config.ts';
 import { ImageEvaluator } from './image-evaluation.ts';
+import { sharedImages } from './image-parts.ts';
 import {
   encodeImages,
   firstImages,
@@ -22,7 +23,7 @@ import {
   samplesName,
   thumbnailDistance,
 } from './image-samples.ts';
-import { type KeptOutcome, type KeptRunOptions, sharedTraining } from './kept-run.ts';
+import type { KeptOutcome, KeptRunOptions } from './kept-run.ts';
 
 /** What some samples of the generator were like. */
 export interface ImageRow {
@@ -75,6 +76,7 @@ export function imageTraining(
  * Trains in a run folder. Every evaluation leaves samples (bytes, in safetensors) and a sheet of
  * pictures (PNG) there. The arrays of the outcome: `pictures` [evaluations, n, 3, size, size], the
  * same latents at each; `real` [n, 3, size, size]; energies by kind of image (see `energiesOf`).
+ * @param options without `parts` batches are taken whole.
  */
 export async function trainImages(
   folder: OpenRun,
@@ -104,9 +106,7 @@ export async function trainImages(
   });
   const trained = await train({
     ...training,
-    ...sharedTraining(options, config.batch, (batch) =>
-      imageObjective(setting, { ...config, batch }),
-    ),
+    ...sharedImages(setting, config, options, options.parts ?? 1),
     seed,
     run: evaluated,
     checkpointSeconds,

@@ -13,7 +13,7 @@ import {
 import type { Objective } from '../objectives/objective.ts';
 import type { Computation } from '../train/code-version.ts';
 import type { Progress } from '../train/loop.ts';
-import { agreedError, lead, RankDone, type Ranks } from '../train/parallel/ranks.ts';
+import { ALONE, agreedError, lead, RankDone, type Ranks } from '../train/parallel/ranks.ts';
 import type { Parallel } from '../train/parallel/team.ts';
 import { type OpenRun, type RunIdentity, runKey } from '../train/run.ts';
 import { shownAsRun } from '../train/run-display.ts';
@@ -57,15 +57,23 @@ export interface KeptRunOptions {
   readonly signal?: AbortSignal;
   /** The processes that train it together. Rank 0 alone keeps and evaluates it. */
   readonly ranks?: Ranks;
+  /**
+   * Parts that each batch, or the share of a rank, is worked off in, one after the other, for less
+   * memory. No part of what a run is: its numbers are the same but for rounding, and it may go on
+   * in another number of parts. Default 1, but for DDAEBM on images what `imageExecution` chooses.
+   */
+  readonly parts?: number;
 }
 
-/** How the training of a kept run is shared by its processes; nothing when there is one. */
+/** How the training of a kept run is shared by processes and parts; nothing when all is one. */
 export function sharedTraining<State>(
-  { ranks }: KeptRunOptions,
+  { ranks, parts = 1 }: Pick<KeptRunOptions, 'ranks' | 'parts'>,
   batch: number,
   withBatch: (batch: number) => Objective<State>,
 ): { readonly parallel?: Parallel<State> } {
-  return ranks ? { parallel: { ranks, batch, withBatch, leave: true } } : {};
+  if (!ranks && parts === 1) return {};
+  const leave = ranks !== undefined;
+  return { parallel: { ranks: ranks ?? ALONE, parts, batch, withBatch, leave } };
 }
 
 /** Named arrays kept beside the numbers of a run. */
@@ -128,7 +136,9 @@ export async function keptRun<C, N>(
     if (trains) await work(UNKEPT);
     throw agreedError(new RankDone());
   }
-  return 'run' in begun ? finishRun(begun.run, training, work) : shownInNotebook(begun.found);
+  return 'run' in begun
+    ? finishRun(begun.run, training, work, options)
+    : shownInNotebook(begun.found);
 }
 
 /** What there is of a run that was asked for: its result, or the run to be trained. */
@@ -151,7 +161,7 @@ function beginRun<C, N>(
   { computation, ...asked }: KeptTraining & { readonly config: C },
   options: KeptRunOptions,
 ): Begun<C, N> {
-  const { root = defaultRunsFolder(), plain, fresh, labels, onNotice } = options;
+  const { root = defaultRunsFolder(), plain, fresh, labels, parts, onNotice } = options;
   const shipped = options.shipped === undefined ? shippedFolder() : options.shipped;
   const place = { root, plain };
   const ours = () =>
@@ -167,13 +177,14 @@ function beginRun<C, N>(
     const came = ours();
     if (came) return { found: { ...came, origin: 'shipped' } };
   }
-  return { run: openRun({ ...identity, ...place, fresh, labels, onNotice }) };
+  return { run: openRun({ ...identity, ...place, fresh, labels, parts, onNotice }) };
 }
 
 async function finishRun<C, N>(
   run: OpenRun,
   asked: RunIdentity & { readonly config: C },
   work: (run: OpenRun) => Promise<KeptOutcome<N>>,
+  { parts }: KeptRunOptions,
 ): Promise<KeptRun<C, N>> {
   try {
     const { arrays, numbers, steps, seconds, checksum } = await work(run);
@@ -185,7 +196,7 @@ async function finishRun<C, N>(
       steps,
       seconds: Math.round(seconds * 10) / 10,
       checksum,
-      environment: environment(),
+      environment: environment({ parts }),
     };
     run.write(ARRAYS, encodeSafetensors(compact(arrays)));
     run.finish(record);

@@ -4,7 +4,7 @@ import type { PictureBatches } from '../datasets/picture-batches.ts';
 import type { Fit } from '../datasets/picture-fit.ts';
 import type { Ddaebm } from '../objectives/ddaebm.ts';
 import { dataFolder } from './data-folder.ts';
-import { type Estimate, estimateTraining } from './eta.ts';
+import type { Estimate } from './eta.ts';
 import {
   checkImageConfig,
   type ImageConfig,
@@ -12,6 +12,7 @@ import {
   imageNetworks,
   imageObjective,
 } from './image-config.ts';
+import { estimateImages, imageExecution } from './image-parts.ts';
 import {
   energiesOf,
   type ImageNumbers,
@@ -101,9 +102,10 @@ export function pictureExperiment(setting: PictureSetting): PictureExperiment {
     config,
     objective: (c) => imageObjective(setting, c),
     networks: (c) => imageNetworks(setting, c),
-    async run(options = {}) {
-      const { preset = 'nano', seed = 0 } = options;
-      const c = config(preset, options.overrides);
+    async run(asked = {}) {
+      const { preset = 'nano', seed = 0 } = asked;
+      const c = config(preset, asked.overrides);
+      const options = { ...asked, parts: imageExecution(setting, c, asked).parts };
       const data = new OpenData(setting, c, options);
       try {
         const run = await keptRun<PictureConfig, ImageNumbers>(
@@ -127,8 +129,7 @@ export function pictureExperiment(setting: PictureSetting): PictureExperiment {
       const c = config(options.preset, options.overrides);
       const data = new OpenData(setting, c, options);
       try {
-        const { objective, data: batch, steps } = data.training();
-        return await estimateTraining(objective, batch, steps);
+        return await estimateImages(setting, c, data.training(), options);
       } finally {
         await data.close();
       }

@@ -6,7 +6,7 @@ import { encodeSafetensors, readSafetensorsFile, toHostTensor } from '../core/sa
 import { toyBatch } from '../datasets/toy.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { type Progress, type TrainOptions, train } from '../train/loop.ts';
-import type { Ranks } from '../train/parallel/ranks.ts';
+import { ALONE, type Ranks } from '../train/parallel/ranks.ts';
 import type { OpenRun, RunIdentity } from '../train/run.ts';
 import { shownAsRun } from '../train/run-display.ts';
 import {
@@ -49,6 +49,8 @@ export interface ToyOptions<M extends ToyMethod = ToyMethod> extends ToyChoice<M
    * beside the latest. Default: none, since the losses of a game do not say how good its sampler is.
    */
   readonly best?: string;
+  /** Parts that each batch is worked off in; see `KeptRunOptions`. Default 1. */
+  readonly parts?: number;
   /** How the run was asked for, kept beside it, e.g. `{ sweep: 'table-5' }`. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: Progress) => void;
@@ -116,7 +118,7 @@ export function beginToy<M extends ToyMethod>(
   const run = openRun({
     ...identity,
     ...place,
-    ...{ fresh, resume, keep, onNotice },
+    ...{ fresh, resume, keep, onNotice, parts: options.parts },
     ...(best !== undefined && { best: { metric: best } }),
     labels: { preset, ...options.labels },
   });
@@ -214,7 +216,7 @@ async function trainAndEvaluate(
     steps: trained.step,
     seconds: Math.round(trained.seconds * 10) / 10,
     checksum: trained.checksum,
-    environment: environment(),
+    environment: environment(options),
     curve: toyCurve(run.metrics()),
   };
   run.write(ARRAYS, encodeSafetensors({ samples, ...(logDensity && { logDensity }) }));
@@ -225,12 +227,14 @@ async function trainAndEvaluate(
 /** The training of a run as the loop takes it, but for the place where it is kept. */
 export function toyTraining(options: ToyOptions, ranks?: Ranks): TrainOptions<unknown> {
   const { config, seed } = requested(options);
-  const { checkpointSeconds, onProgress, signal } = options;
+  const { checkpointSeconds, parts = 1, onProgress, signal } = options;
   const withBatch = (batch: number) => toyObjective({ ...config, batch });
   return {
     ...trainingOf(config, toyObjective(config)),
     ...{ seed, checkpointSeconds, onProgress, signal },
-    ...(ranks && { parallel: { ranks, batch: config.batch, withBatch } }),
+    ...((ranks || parts !== 1) && {
+      parallel: { ranks: ranks ?? ALONE, parts, batch: config.batch, withBatch },
+    }),
   };
 }
 

@@ -1,20 +1,19 @@
 import { ShapeError } from '../core/errors.ts';
-import { type HostData, sizeOf } from '../core/host-tensor.ts';
 import { flatten, type Structure, structureKey, unflatten } from '../core/tree.ts';
 import { registerMissingGradients } from './gradients.ts';
 import { cutAtRankMeans, type Section } from './ir/cut.ts';
 import { hashGraph } from './ir/hash.ts';
-import type { Graph } from './ir/ops.ts';
 import type { JitFunction, Liftable } from './jit.ts';
 import { asSlot, asTensor, hostToTensor, isLeaf, isTensor, leafSpec, specKey } from './leaves.ts';
 import { DIALECTS } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
 import { asOneRank, type RankPlace } from './ranks.ts';
-import { BufferPool } from './run/buffers.ts';
+import { arrayOf, BufferPool } from './run/buffers.ts';
 import { device } from './run/provider.ts';
 import { OnnxSession, type Slot } from './run/session.ts';
 import { type LeafSpec, trace } from './trace/tracer.ts';
+import { placeMeans, vectorLength } from './vectors.ts';
 
 export interface DistributedOptions {
   /** The process that this is, of those that share the work. */
@@ -57,9 +56,6 @@ interface Compiled {
   readonly reduced: ReadonlyMap<number, Slot>;
 }
 
-/** Pieces of a vector begin at multiples of so many numbers: 64 bytes, a cache line. */
-const ALIGN = 16;
-
 /**
  * Compiles a pure function of trees of tensors as one rank's share of a computation on several
  * processes: what it marks with `rankMean` is averaged over all ranks. Beside that as `jit`, with
@@ -94,9 +90,11 @@ export function distributed<A extends unknown[], R>(
     const parts = sections.map((section, i): Part => {
       const model = lowerToOnnx(section.graph, `${name}/${i}`, undefined, DIALECTS[provider]);
       const counts = { inputs: section.inputs.length, outputs: section.outputs.length };
-      const vector = placeMeans(graph, section, reduced);
+      const vector = new Float32Array(vectorLength(graph, section));
+      placeMeans(graph, section, vector, reduced);
       for (const { kind, id } of section.outputs.flatMap((o) => (o.kind === 'value' ? [o] : []))) {
-        if (kind === 'value') values.set(id, slotOf(graph.nodes[id]));
+        if (kind === 'value')
+          values.set(id, { ...graph.nodes[id], data: arrayOf(graph.nodes[id]) });
       }
       return {
         section,
@@ -140,6 +138,7 @@ export function distributed<A extends unknown[], R>(
     for (const { section, session, outputs, vector } of parts) {
       const ins = section.inputs.map((input) => {
         if (input.kind === 'argument') return slots[input.index];
+        if (input.kind === 'result') return results[input.index];
         return get(input.kind === 'value' ? values : reduced, input.id);
       });
       const outs = section.outputs.map((output, i) => {
@@ -166,33 +165,4 @@ export function distributed<A extends unknown[], R>(
       return hashGraph(record(inputs, structure).graph);
     },
   };
-}
-
-/** One vector for all means taken after a section; its pieces are put into `reduced`. */
-function placeMeans(graph: Graph, section: Section, reduced: Map<number, Slot>): Float32Array {
-  const means = section.outputs.flatMap((o) => (o.kind === 'reduce' ? [o.id] : []));
-  const places: number[] = [];
-  let total = 0;
-  for (const id of means) {
-    places.push(total);
-    total += Math.ceil(sizeOf(graph.nodes[id].shape) / ALIGN) * ALIGN;
-  }
-  const vector = new Float32Array(total);
-  means.forEach((id, i) => {
-    const { shape } = graph.nodes[id];
-    const data = vector.subarray(places[i], places[i] + sizeOf(shape));
-    reduced.set(id, { data, shape, dtype: 'float32' });
-  });
-  return vector;
-}
-
-function slotOf({ shape, dtype }: LeafSpec): Slot {
-  const size = sizeOf(shape);
-  const data: HostData =
-    dtype === 'float32'
-      ? new Float32Array(size)
-      : dtype === 'int32'
-        ? new Int32Array(size)
-        : new Uint8Array(size);
-  return { data, shape, dtype };
 }

@@ -1,3 +1,4 @@
+import { ConfigError } from '../core/errors.ts';
 import { type Tensor, tf } from './tf.ts';
 import { RANK_MEAN } from './trace/rank-mean.ts';
 import { activeTracer } from './trace/tracer.ts';
@@ -20,7 +21,10 @@ export interface RankPlace {
   readonly size: number;
 }
 
-let current: RankPlace | undefined;
+/** A place, or any of so many: what is traced there must be the same for all of them. */
+type TracedPlace = RankPlace | { readonly rank: 'any'; readonly size: number };
+
+let current: TracedPlace | undefined;
 
 /** The mean of `x` over the ranks, for steps on several processes; anywhere else `x` itself. */
 export function rankMean(x: Tensor): Tensor {
@@ -33,10 +37,18 @@ export function rankCount(): number {
   return current?.size ?? 1;
 }
 
-/** `x` of the next rank, that of the first for the last; with one rank `x` itself. */
+/**
+ * `x` of the next rank, that of the first for the last; with one rank `x` itself.
+ * @throws ConfigError in a step that is worked off in parts, which are all the same.
+ */
 export function fromNextRank(x: Tensor): Tensor {
   const { rank, size } = current ?? { rank: 0, size: 1 };
   if (size === 1) return x;
+  if (rank === 'any') {
+    throw new ConfigError(
+      'this method pairs samples across the batch, which it does not do in parts; use parts: 1 (--parts 1)',
+    );
+  }
   const others = x.shape.slice(1).map((): [number, number] => [0, 0]);
   const rows = x.shape[0];
   const mine = tf.pad(x, [[rank * rows, (size - 1 - rank) * rows], ...others]);
@@ -45,8 +57,8 @@ export function fromNextRank(x: Tensor): Tensor {
   return tf.slice(all, begin, x.shape);
 }
 
-/** Records `fn` as the share of one process: marks count while it runs. */
-export function asOneRank<T>(place: RankPlace, fn: () => T): T {
+/** Records `fn` as the share of one process, or of any part: marks count while it runs. */
+export function asOneRank<T>(place: TracedPlace, fn: () => T): T {
   const before = current;
   current = place;
   try {

@@ -7,9 +7,9 @@ import type { Key } from '../core/random.ts';
 import { packageVersion } from '../core/versions.ts';
 import { jit } from '../jit/index.ts';
 import type { Objective } from '../objectives/objective.ts';
-import { drawNoise } from './noise.ts';
+import { drawNoise, drawsOf, unread } from './noise.ts';
 import { canonicalJson } from './run.ts';
-import { checksum, namedLeaves } from './state-leaves.ts';
+import { checksum, checksumOf, namedLeaves } from './state-leaves.ts';
 
 /*
  * What "the code" of a run is. Two answers that come to mind are wrong for this project:
@@ -52,7 +52,7 @@ export function codeVersion(computation: Computation): string {
   const hash = createHash('sha256');
   const add = (name: string, value: unknown) => hash.update(`${name} ${canonicalJson(value)}\n`);
   const state = objective.init(seed);
-  const noise = drawNoise(objective.noise, { seed, stream: objective.name, step: 0 });
+  const noise = unread(objective.noise);
   const batch = { data: data({ seed, stream: 'data', step: 0 }) };
   const later = { data: data({ seed, stream: 'data', step: 1 }) };
   const step = jit(objective.step.bind(objective) as (...args: unknown[]) => unknown, {
@@ -68,7 +68,8 @@ export function codeVersion(computation: Computation): string {
   }
   add('init', checksum(namedLeaves(state)));
   add('data', [checksum(batch), checksum(later)]);
-  add('noise', [objective.noise, checksum(noise)]);
+  const draws = drawsOf(objective.noise, { seed, stream: objective.name, step: 0 });
+  add('noise', [objective.noise, checksumOf(draws)]);
   add(
     'scalars',
     [0, Math.floor(steps / 2), Math.max(0, steps - 1)].map((at) => scalars?.(at)),

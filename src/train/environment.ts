@@ -30,6 +30,8 @@ export interface Environment {
   readonly gpu: string;
   /** Processes that trained together; absent for one alone. */
   readonly ranks?: number;
+  /** Parts that each process worked its share of a batch off in; absent for one. */
+  readonly parts?: number;
   /** Asked for by `GIBBS_EXECUTOR`; absent for ONNX Runtime. */
   readonly executor?: Exclude<Executor, 'onnx'>;
   /** To which large products rounded their operands; absent for float32. */
@@ -38,14 +40,18 @@ export interface Environment {
   readonly memory: number;
 }
 
-/** As it was when this process first asked: its code was loaded about then. */
-export function environment(): Environment {
+/**
+ * As it was when this process first asked: its code was loaded about then.
+ * @param how what is chosen run by run.
+ */
+export function environment({ parts = 1 }: { readonly parts?: number } = {}): Environment {
   known ??= look();
   const precision = defaultPrecision();
   const executor = defaultExecutor();
   return {
     ...known,
     gpu: cardUsed(),
+    ...(parts !== 1 && { parts }),
     ...(executor !== 'onnx' && { executor }),
     ...(precision !== 'float32' && { precision }),
   };

@@ -50,7 +50,8 @@ export interface TrainOptions<State> {
   readonly executor?: Executor;
   /**
    * The other processes of the job, each of which trains with the same options and takes a share of
-   * each batch. The numbers are those of one process, but for rounding. Rank 0 alone writes.
+   * each batch, and the parts that this share is worked off in. The numbers are those of one process
+   * that takes whole batches, but for rounding. Rank 0 alone writes.
    */
   readonly parallel?: Parallel<State>;
   readonly onProgress?: (progress: Progress) => void;
@@ -85,14 +86,15 @@ const YIELD_MS = 50;
  */
 export async function train<State>(options: TrainOptions<State>): Promise<TrainResult> {
   const { parallel } = options;
-  const session = new Session(parallel ? await resumedTogether(options, parallel) : options);
+  const several = parallel !== undefined && parallel.ranks.size > 1;
+  const session = new Session(several ? await resumedTogether(options, parallel) : options);
   const stopAsked = () => options.signal?.aborted === true || isInterrupted();
   try {
     session.report('compile');
     let lastYield = performance.now();
     while (session.step < options.steps) {
       if (parallel ? session.stopAgreed : stopAsked()) stop(session, options.run !== undefined);
-      if (parallel) await together(session, stopAsked());
+      if (parallel) await together(session, stopAsked, options.run !== undefined);
       else shield(() => session.iterate());
       if (performance.now() - lastYield >= YIELD_MS) {
         session.report('train');
@@ -116,10 +118,15 @@ function stop<State>(session: Session<State>, kept: boolean): never {
 }
 
 /** An iteration with the other ranks; when one of them is lost, what is there is kept. */
-async function together<State>(session: Session<State>, stopAsked: boolean): Promise<void> {
+async function together<State>(
+  session: Session<State>,
+  stopAsked: () => boolean,
+  kept: boolean,
+): Promise<void> {
   try {
     await shield(() => session.iterateTogether(stopAsked));
   } catch (error) {
+    if (error instanceof InterruptedError) stop(session, kept);
     if (!(error instanceof ParallelError)) throw error;
     session.save();
     throw new ParallelError(

@@ -7,17 +7,34 @@ import type { NoiseSpecs } from '../objectives/objective.ts';
  * @param key each tensor gets the stream `${key.stream}/${name}`.
  */
 export function drawNoise(specs: NoiseSpecs, key: Key): Record<string, HostTensor> {
-  const draw = ([name, spec]: [string, NoiseSpecs[string]]): [string, HostTensor] => {
+  return Object.fromEntries([...drawsOf(specs, key)].map(([name, draw]) => [name, draw()]));
+}
+
+/** The same, each drawn when it is asked for. */
+export function drawsOf(specs: NoiseSpecs, key: Key): Map<string, () => HostTensor> {
+  const draw = (name: string, spec: NoiseSpecs[string]): HostTensor => {
     const own = { ...key, stream: `${key.stream}/${name}` };
     const n = sizeOf(spec.shape);
     switch (spec.kind) {
       case 'normal':
-        return [name, hostTensor(normal(own, n), spec.shape)];
+        return hostTensor(normal(own, n), spec.shape);
       case 'uniform':
-        return [name, hostTensor(uniform(own, n), spec.shape)];
+        return hostTensor(uniform(own, n), spec.shape);
       case 'integers':
-        return [name, hostTensor(integers(own, n, spec.high ?? 0), spec.shape)];
+        return hostTensor(integers(own, n, spec.high ?? 0), spec.shape);
     }
   };
-  return Object.fromEntries(Object.entries(specs).map(draw));
+  return new Map(Object.entries(specs).map(([name, spec]) => [name, () => draw(name, spec)]));
+}
+
+/** Tensors of these shapes and types whose values nobody reads; their memory is one and the same. */
+export function unread(specs: NoiseSpecs): Record<string, HostTensor> {
+  const longest = Math.max(0, ...Object.values(specs).map(({ shape }) => sizeOf(shape)));
+  const [floats, integral] = [new Float32Array(longest), new Int32Array(longest)];
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { kind, shape }]) => {
+      const data = (kind === 'integers' ? integral : floats).subarray(0, sizeOf(shape));
+      return [name, hostTensor(data, shape)];
+    }),
+  );
 }

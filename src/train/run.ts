@@ -69,6 +69,8 @@ export interface OpenRunOptions extends RunIdentity {
   readonly fresh?: boolean;
   /** Insists that there is something to resume (without it, resuming is automatic). */
   readonly resume?: boolean;
+  /** Parts that each batch is worked off in, for the record of the environment. Default 1. */
+  readonly parts?: number;
   /** Told to the user: where the run resumes, a damaged checkpoint, metrics cut off. */
   readonly onNotice?: (text: string) => void;
 }

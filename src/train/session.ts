@@ -9,8 +9,9 @@ import type { Batch, HostState, Metrics, Noise } from '../objectives/objective.t
 import type { MetricWindow } from './checkpoint.ts';
 import type { Progress, TrainOptions, TrainResult } from './loop.ts';
 import { drawNoise } from './noise.ts';
+import { PartsTeam } from './parallel/parts.ts';
 import { agreedError } from './parallel/ranks.ts';
-import { Team } from './parallel/team.ts';
+import { type Parallel, Team } from './parallel/team.ts';
 import type { MetricsRow } from './run.ts';
 import { shownAsRun } from './run-display.ts';
 import { Speedometer } from './speedometer.ts';
@@ -34,7 +35,7 @@ export class Session<State> {
   readonly #structure: Structure;
   readonly #names: readonly string[];
   /** The other processes, where the training has some. */
-  readonly #team: Team<State> | undefined;
+  readonly #team: Team<State> | PartsTeam<State> | undefined;
   readonly #speed = new Speedometer();
   readonly #resumedFrom: number;
   #state: State | HostState;
@@ -75,8 +76,7 @@ export class Session<State> {
       // A jitted function takes host arrays wherever the function itself takes tensors.
       return jit(whole, { donate: [0], name, executor }) as unknown as Step<State>;
     };
-    this.#team =
-      options.parallel && new Team(objective, options.parallel, { ...options, data: this.#batch });
+    this.#team = options.parallel && this.#teamOf(options.parallel);
     this.#step = compiled(objective.step.bind(objective), `${objective.name}/step`);
     const { between } = objective;
     this.#between = between && {
@@ -107,13 +107,14 @@ export class Session<State> {
 
   /**
    * One iteration together with the other ranks.
-   * @param stop whether this process was asked to end; all learn of it.
-   * @throws ParallelError when another rank is lost; the state is then that before the iteration.
+   * @param stopAsked whether this process was asked to end; all learn of it.
+   * @throws ParallelError when another rank is lost, InterruptedError when an iteration in parts was
+   * given up; the state is then that before the iteration.
    */
-  async iterateTogether(stop: boolean): Promise<void> {
+  async iterateTogether(stopAsked: () => boolean): Promise<void> {
     if (!this.#team) throw new ConfigError('train: this process trains alone');
     this.#setScalars();
-    const done = await this.#team.iterate(this.#state as State, this.step, stop);
+    const done = await this.#team.iterate(this.#state as State, this.step, stopAsked);
     this.#state = done.state;
     this.stopAgreed = done.stop;
     this.#after(done.metrics);
@@ -126,6 +127,14 @@ export class Session<State> {
     this.#collect(metrics);
     if (this.step % logEvery === 0 || this.step === this.#options.steps) this.#log();
     if (this.#checkpointDue()) this.save();
+  }
+
+  #teamOf(parallel: Parallel<State>): Team<State> | PartsTeam<State> {
+    const settings = { ...this.#options, data: this.#batch };
+    const { objective } = this.#options;
+    return (parallel.parts ?? 1) === 1
+      ? new Team(objective, parallel, settings)
+      : new PartsTeam(objective, parallel, settings);
   }
 
   /** Writes a checkpoint unless this very step is already kept. */
@@ -173,6 +182,7 @@ export class Session<State> {
 
   dispose(): void {
     for (const leaf of this.#leaves()) if (isTensor(leaf) && !leaf.isDisposed) leaf.dispose();
+    this.#team?.dispose();
   }
 
   readonly #batch = (key: Key): HostTensor => {

@@ -54,9 +54,14 @@ export function stateFrom(template: HostState, values: NamedLeaves, source: stri
 
 /** SHA-256 (hex) of names, dtypes, shapes and bytes: equal exactly when states are bit-identical. */
 export function checksum(leaves: NamedLeaves): string {
+  return checksumOf(new Map(Object.entries(leaves).map(([name, leaf]) => [name, () => leaf])));
+}
+
+/** The same of leaves that are asked for one by one. */
+export function checksumOf(leaves: ReadonlyMap<string, () => HostTensor>): string {
   const hash = createHash('sha256');
-  for (const name of Object.keys(leaves).sort()) {
-    const { data, shape, dtype } = leaves[name];
+  for (const name of [...leaves.keys()].sort()) {
+    const { data, shape, dtype } = (leaves.get(name) as () => HostTensor)();
     hash.update(`${JSON.stringify(name)} ${dtype} [${shape}]\n`);
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

@@ -7,6 +7,7 @@ import type { PictureExperiment } from '../../experiments/picture-experiment.ts'
 import type { ClassifierOptions, ClassifierRecord } from '../../experiments/trained-classifier.ts';
 import type { Ranks } from '../../train/parallel/ranks.ts';
 import { type Arguments, table } from '../command.ts';
+import { partsOf } from '../parts.ts';
 
 /** What the experiments on images are asked with. */
 interface ImageOptions extends KeptRunOptions {
@@ -262,6 +263,7 @@ export async function runImages(
     onNotice: (text) => display.note(`note: ${text}`),
     signal,
     ranks,
+    parts: partsOf(args),
   };
   if (!args.flag('json') && !ranks?.rank) {
     display.note(`${name}: ${describeEstimate(await experiment.estimate(options))}`);

@@ -1,4 +1,4 @@
-import { unknownName } from '../../core/errors.ts';
+import { ConfigError, unknownName } from '../../core/errors.ts';
 import type { ToyResult } from '../../experiments/toy.ts';
 import type { ToyMethod } from '../../experiments/toy-methods.ts';
 import type { Progress } from '../../train/loop.ts';
@@ -11,6 +11,7 @@ import {
   table,
 } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
+import { partsOf } from '../parts.ts';
 import { RANKS_OPTION, refuseJob, withRanks } from '../ranks.ts';
 import type { WorkerMessage } from '../workers.ts';
 
@@ -48,6 +49,10 @@ export const runCommand: Command = {
     'Methods: ddaebm, meg, vera, fce, bidvl, ebm-bb, wgan-0gp, ddgan, score-flow, drl,',
     'energy-discrepancy, contrastive-divergence, score-matching, denoising-score-matching.',
     'Settings: --set diffusion.betaMax=20, and so on; an unknown one lists those of the method.',
+    '',
+    'Large batches: --parts 16 works each batch off in 16 parts, one after the other, in the memory of',
+    'one, with the numbers of the whole but for rounding. For DDAEBM on images the default, auto, takes',
+    'as many as it takes to stay below 20 GB and four fifths of the machine; elsewhere it is 1.',
     '',
     'Several processes: mpirun -n 4 gibbs run toy … shares each batch among four, with the numbers of',
     'one process but for rounding. Not for the classifiers.',
@@ -87,6 +92,11 @@ export const runCommand: Command = {
     },
     ship: { type: 'boolean', help: 'images: put the result into data/checkpoints' },
     ranks: RANKS_OPTION,
+    parts: {
+      type: 'string',
+      value: 'N',
+      help: 'work each batch off in N parts, for less memory (default: auto, which chooses for images)',
+    },
     json: JSON_OPTION,
   },
   parallel: true,
@@ -97,7 +107,12 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   const [experiment] = args.positionals;
   if (!EXPERIMENTS.includes(experiment)) throw unknownName('experiment', experiment, EXPERIMENTS);
   if (MNIST_EXPERIMENTS.includes(experiment)) {
-    if (experiment.endsWith('classifier')) refuseJob(`run ${experiment}`);
+    if (experiment.endsWith('classifier')) {
+      refuseJob(`run ${experiment}`);
+      if ((partsOf(args) ?? 1) !== 1) {
+        throw new ConfigError(`'gibbs run ${experiment}' takes whole batches; leave --parts out`);
+      }
+    }
     const { runImages } = await import('./run-images.ts');
     const done = await withRanks(args.text('ranks'), signal, (ranks) =>
       runImages(experiment, args, signal, ranks),
@@ -128,6 +143,7 @@ async function run(args: Arguments, signal: AbortSignal): Promise<number> {
     fresh: args.flag('fresh'),
     resume: args.flag('resume'),
     best: args.text('best'),
+    parts: partsOf(args),
     onProgress: (progress: Progress) => {
       if (!toParent({ progress })) display.update(name, progress);
     },

@@ -7,7 +7,9 @@ export type SectionInput =
   /** What an earlier section computed. */
   | { readonly kind: 'value'; readonly id: number }
   /** The sum over the ranks of what an earlier section gave for this `rankMean`. */
-  | { readonly kind: 'reduced'; readonly id: number };
+  | { readonly kind: 'reduced'; readonly id: number }
+  /** A result of the whole that is there already. */
+  | { readonly kind: 'result'; readonly index: number };
 
 /** What a result of a section is for. */
 export type SectionOutput =
@@ -22,8 +24,16 @@ export interface Section {
   readonly outputs: readonly SectionOutput[];
 }
 
+/** Where a node of the whole graph comes from, if a section does not compute it. */
+export type Origin = (node: Node) => SectionInput | undefined;
+
 /** Remade wherever they are needed, rather than handed from section to section. */
-const CHEAP = new Set<string>(['const', 'splat', 'reshape', 'broadcast']);
+export const CHEAP: ReadonlySet<string> = new Set<string>([
+  'const',
+  'splat',
+  'reshape',
+  'broadcast',
+]);
 
 /**
  * Cuts a graph at its `rankMean` nodes into sections to be run one behind the other. All means
@@ -53,22 +63,18 @@ export function cutAtRankMeans(graph: Graph, ranks: number): Section[] {
         ? graph.outputs.map((id, index): [number, SectionOutput] => [id, { kind: 'result', index }])
         : []),
     ];
-    const isHere = (node: Node) => place[node.id] >= s || CHEAP.has(node.op);
-    const part = extract(
-      graph,
-      outputs.map(([id]) => id),
-      isHere,
-      ranks,
+    const section = extract(graph, outputs, ranks, ({ id, op }) =>
+      place[id] >= s || CHEAP.has(op) ? undefined : { kind: 'value', id },
     );
-    for (const input of part.inputs)
+    for (const input of section.inputs)
       if (input.kind === 'value') wanted[place[input.id]].add(input.id);
-    sections.unshift({ ...part, outputs: outputs.map(([, use]) => use) });
+    sections.unshift(section);
   }
   return sections;
 }
 
 /** The first section in which each value is there. */
-function earliest(graph: Graph): number[] {
+export function earliest(graph: Graph): number[] {
   const at: number[] = [];
   for (const node of graph.nodes) {
     const ready = Math.max(0, ...node.inputs.map((i) => at[i]));
@@ -78,7 +84,7 @@ function earliest(graph: Graph): number[] {
 }
 
 /** The last section in which each node may run: the first that uses it. */
-function latest(graph: Graph, available: readonly number[], last: number): number[] {
+export function latest(graph: Graph, available: readonly number[], last: number): number[] {
   const place = new Array<number>(graph.nodes.length).fill(last);
   for (let id = graph.nodes.length - 1; id >= 0; id--) {
     const node = graph.nodes[id];
@@ -88,38 +94,45 @@ function latest(graph: Graph, available: readonly number[], last: number): numbe
   return place;
 }
 
-/** The graph of some nodes and all they need, down to what is not computed here. */
-function extract(
+/**
+ * The section that gives some nodes, with all they need down to what is not computed there.
+ * @param outputs nodes, and what each is for.
+ * @param origin of other nodes than arguments and means.
+ */
+export function extract(
   graph: Graph,
-  roots: readonly number[],
-  isHere: (node: Node) => boolean,
+  outputs: readonly (readonly [id: number, use: SectionOutput])[],
   ranks: number,
-): Pick<Section, 'graph' | 'inputs'> {
+  origin: Origin,
+): Section {
+  const roots = outputs.map(([id]) => id);
+  const from = (node: Node): SectionInput | undefined => {
+    if (node.op === 'input') return { kind: 'argument', index: node.attrs.index };
+    return node.op === 'rankMean' ? { kind: 'reduced', id: node.id } : origin(node);
+  };
   const needed = new Set<number>();
   const pending = [...roots];
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     if (needed.has(id)) continue;
     needed.add(id);
     const node = graph.nodes[id];
-    if (node.op !== 'rankMean' && isHere(node)) pending.push(...node.inputs);
+    if (from(node) === undefined) pending.push(...node.inputs);
   }
   const builder = new GraphBuilder();
   const inputs: SectionInput[] = [];
   const map = new Map<number, number>();
-  const input = (node: Node, from: SectionInput): number => {
-    inputs.push(from);
-    return builder.input(node.shape, node.dtype);
-  };
   const make = (node: Node): number => {
-    if (node.op === 'input') return input(node, { kind: 'argument', index: node.attrs.index });
-    if (node.op === 'rankMean') {
-      const sum = input(node, { kind: 'reduced', id: node.id });
-      return ranks === 1 ? sum : builder.add('mul', [sum, builder.splat(1 / ranks)], {});
+    const given = from(node);
+    if (given !== undefined) {
+      inputs.push(given);
+      const input = builder.input(node.shape, node.dtype);
+      if (given.kind !== 'reduced' || ranks === 1) return input;
+      return builder.add('mul', [input, builder.splat(1 / ranks)], {});
     }
-    if (!isHere(node)) return input(node, { kind: 'value', id: node.id });
     const operands = node.inputs.map((i) => map.get(i) as number);
     return builder.add(node.op, operands, node.attrs as never);
   };
   for (const id of [...needed].sort((a, b) => a - b)) map.set(id, make(graph.nodes[id]));
-  return { graph: builder.finish(roots.map((id) => map.get(id) as number)), inputs };
+  const results = roots.map((id) => map.get(id) as number);
+  return { graph: builder.finish(results), inputs, outputs: outputs.map(([, use]) => use) };
 }

@@ -15,6 +15,14 @@ export interface Ranks extends RankPlace {
   broadcast(bytes?: Uint8Array): Promise<Uint8Array>;
 }
 
+/** A process that trains alone. */
+export const ALONE: Ranks = {
+  rank: 0,
+  size: 1,
+  sum: () => undefined,
+  broadcast: async (bytes = new Uint8Array(0)) => bytes,
+};
+
 /** What ends the work of a rank whose part is done while rank 0 goes on alone. */
 export class RankDone extends ParallelError {
   constructor() {

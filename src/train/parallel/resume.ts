@@ -15,14 +15,14 @@ import type { Parallel } from './team.ts';
  */
 export async function resumedTogether<State>(
   options: TrainOptions<State>,
-  { ranks }: Parallel<State>,
+  { ranks, parts = 1 }: Parallel<State>,
 ): Promise<TrainOptions<State>> {
   const { run, objective, seed, steps, logEvery } = options;
   const computation = { ...options, objective: objective as Objective };
   await agree(
     ranks,
     'a configuration or code',
-    canonicalJson({ seed, steps, logEvery, code: codeVersion(computation) }),
+    canonicalJson({ seed, steps, logEvery, parts, code: codeVersion(computation) }),
   );
   const found = await sharedCheckpoint(ranks, run, objective.init(seed));
   const kept: TrainingRun = {

@@ -45,15 +45,15 @@ export class Share {
 
   /** The same, tensor by tensor. */
   noiseByName(key: Key): [name: string, draw: () => HostTensor][] {
+    return Object.keys(this.#whole.noise).map((name) => [name, () => this.draw(key, name)]);
+  }
+
+  /** One tensor of it. */
+  draw(key: Key, name: string): HostTensor {
     const specs: NoiseSpecs = this.#whole.noise;
-    return Object.entries(specs).map(([name, spec]) => [
-      name,
-      () => {
-        const own = { ...key, stream: `${key.stream}/${name}` };
-        const parts = this.#noise[name].map(({ from, count }) => drawn(spec, own, from, count));
-        return hostTensor(joined(parts), this.#local.noise[name].shape);
-      },
-    ]);
+    const own = { ...key, stream: `${key.stream}/${name}` };
+    const parts = this.#noise[name].map(({ from, count }) => drawn(specs[name], own, from, count));
+    return hostTensor(joined(parts), this.#local.noise[name].shape);
   }
 
   /** This rank's rows of a whole batch. */

@@ -15,8 +15,22 @@ export interface Parallel<State = unknown> {
   readonly batch: number;
   /** The method of the training with batches of another size. */
   readonly withBatch: (batch: number) => Objective<State>;
+  /**
+   * Parts that a rank works its share of a batch off in, one after the other: memory is that of one
+   * part. Default 1.
+   */
+  readonly parts?: number;
   /** Ranks other than the first end the training with `RankDone`. Default: with its result. */
   readonly leave?: boolean;
+}
+
+/** What an iteration gives. */
+export interface Iteration<State> {
+  readonly state: State;
+  /** Of the whole batch. */
+  readonly metrics: Metrics;
+  /** Whether any rank wants to end. */
+  readonly stop: boolean;
 }
 
 type Result<State> = { readonly state: State; readonly metrics: Metrics; readonly stop: Tensor };
@@ -81,14 +95,10 @@ export class Team<State> {
   /**
    * Iteration `step` from `state`, which is given up once all of it is done. While a sum is on its
    * way the next iteration's noise and batch are drawn.
-   * @param stop whether this rank wants to end.
-   * @returns the new state, the metrics of the whole batch, and whether any rank wants to end.
+   * @param stopAsked whether this rank wants to end.
    */
-  async iterate(
-    state: State,
-    step: number,
-    stop: boolean,
-  ): Promise<{ state: State; metrics: Metrics; stop: boolean }> {
+  async iterate(state: State, step: number, stopAsked: () => boolean): Promise<Iteration<State>> {
+    const stop = stopAsked();
     const draws = this.#next?.step === step ? this.#next : this.#draws(step);
     for (const work of draws.work.splice(0)) work();
     const next = this.#draws(step + 1);
@@ -113,6 +123,8 @@ export class Team<State> {
       return { state: value.state, metrics: value.metrics, stop: asked };
     }
   }
+
+  dispose(): void {}
 
   #draws(step: number): Draws {
     const noise: Record<string, HostTensor> = {};

@@ -179,7 +179,7 @@ export class StoreRun implements OpenRun {
 
   #claim(folder: string): void {
     const { experiment, config, seed, code = '', labels, fresh } = this.#options;
-    const found = environment();
+    const found = environment(this.#options);
     const name = environmentKey(found);
     const owner = { ...thisProcess(), token: this.#token, since: now() };
     const session: RunSession = {

@@ -3,7 +3,9 @@ import type { Key } from '../../../src/core/random.ts';
 import { toyBatch } from '../../../src/datasets/toy.ts';
 import { toyConfig, toyObjective } from '../../../src/experiments/toy-config.ts';
 import type { ToyMethod } from '../../../src/experiments/toy-methods.ts';
+import type { Checkpoint } from '../../../src/train/checkpoint.ts';
 import { type TrainResult, train } from '../../../src/train/loop.ts';
+import { ALONE } from '../../../src/train/parallel/ranks.ts';
 import type { MetricsRow } from '../../../src/train/run.ts';
 import { virtualRanks } from './virtual-ranks.ts';
 
@@ -18,31 +20,44 @@ export interface Training {
   readonly rows: readonly MetricsRow[];
 }
 
+interface Extras {
+  /** Parts that each batch, or a rank's share of it, is worked off in. */
+  readonly parts?: number;
+  /** Where the training goes on. */
+  readonly from?: Checkpoint;
+  readonly signal?: AbortSignal;
+  readonly onSave?: (checkpoint: Checkpoint) => void;
+}
+
 /** A short training of a toy method by one process alone, or by `ranks` together. */
 export async function toyTraining(
   method: ToyMethod,
   ranks: number | 'alone',
   steps: number,
+  { parts = 1, from, signal, onSave }: Extras = {},
 ): Promise<Training> {
   const objective = objectiveOf(method, BATCH);
   const rows: MetricsRow[] = [];
   const options = {
     objective,
     data: (key: Key): HostTensor => toyBatch('25gaussians', key, objective.batchShape[0]),
-    ...{ steps, seed: 3, logEvery: 1 },
+    ...{ steps, seed: 3, logEvery: 1, signal },
     run: {
-      restore: () => undefined,
-      save: () => {},
+      restore: () => from,
+      save: (checkpoint: Checkpoint) => onSave?.(checkpoint),
       log: (row: MetricsRow) => {
         rows.push(row);
       },
     },
   };
-  if (ranks === 'alone') return { results: [await train(options)], rows };
   const withBatch = (batch: number) => objectiveOf(method, batch);
+  if (ranks === 'alone') {
+    const parallel = { ranks: ALONE, parts, batch: BATCH, withBatch };
+    return { results: [await train({ ...options, ...(parts !== 1 && { parallel }) })], rows };
+  }
   const results = await Promise.all(
     virtualRanks(ranks).map((rank) =>
-      train({ ...options, parallel: { ranks: rank, batch: BATCH, withBatch } }),
+      train({ ...options, parallel: { ranks: rank, parts, batch: BATCH, withBatch } }),
     ),
   );
   return { results, rows };

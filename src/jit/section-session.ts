@@ -1,0 +1,40 @@
+import type { Section } from './ir/cut.ts';
+import { hashGraph } from './ir/hash.ts';
+import type { Graph } from './ir/ops.ts';
+import { defaultExecutor, type Executor } from './jit.ts';
+import { openNative, type Session } from './native/open.ts';
+import { compilesToC, precisionFor } from './native/precision.ts';
+import { DIALECTS } from './onnx/dialect.ts';
+import { lowerToOnnx } from './onnx/lower.ts';
+import { readCache, writeCache } from './run/cache.ts';
+import { device } from './run/provider.ts';
+import { OnnxSession } from './run/session.ts';
+import { noStats } from './run/stats.ts';
+
+/**
+ * Opens a section of a graph where and how `jit` would run the whole; lowered graphs come from the
+ * same cache. The executor `eager`, which compiles nothing, is as `onnx`.
+ */
+export function openSection(
+  { graph, inputs, outputs }: Section,
+  name: string,
+  asked: Executor = defaultExecutor(),
+): Session {
+  const executor = asked === 'eager' ? 'onnx' : asked;
+  const provider = device();
+  const counts = { inputs: inputs.length, outputs: outputs.length };
+  const hash = hashGraph(graph);
+  const lowered = (lean: Graph) => lowerToOnnx(lean, name, undefined, DIALECTS[provider]);
+  const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, { threads: 1, provider });
+  const reference = (): Session => {
+    const known = readCache(hash, provider);
+    if (known !== undefined) return run(known.bytes);
+    const model = lowered(graph);
+    writeCache(hash, provider, model);
+    return run(model.bytes);
+  };
+  const choice = { executor, precision: precisionFor(executor) };
+  if (!compilesToC(choice, provider)) return reference();
+  const others = { reference, of: (lean: Graph) => run(lowered(lean).bytes) };
+  return openNative(choice, graph, hash, name, others, noStats());
+}
