@@ -52,6 +52,13 @@ export const DEVICE_OPTION: Option = {
   help: 'cpu, webgpu, cuda or auto (default: GIBBS_DEVICE, else cpu)',
 };
 
+/** Beside `DEVICE_OPTION`; `main` acts on it as well. */
+export const PRECISION_OPTION: Option = {
+  type: 'string',
+  value: 'NAME',
+  help: 'of large products: float32, float16, bfloat16 (default: GIBBS_PRECISION, else float32)',
+};
+
 /** @throws ConfigError in one line for an unknown option, a missing value or argument. */
 export function parseCommandLine(command: Command, argv: readonly string[]): Arguments {
   const options = { ...command.options, help: HELP };

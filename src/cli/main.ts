@@ -105,6 +105,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!command.parallel) refuseJob(name);
   const device = args.text('device');
   if (device !== undefined) await chooseDevice(device, args.text('on') === 'slurm');
+  const precision = args.text('precision');
+  if (precision !== undefined) await choosePrecision(precision, args.text('on') === 'slurm');
   return command.run(args);
 }
 
@@ -115,6 +117,15 @@ async function chooseDevice(name: string, onOtherMachines: boolean): Promise<voi
   if (wanted === undefined) throw unknownName('device', name, DEVICES);
   // Where jobs run elsewhere, this machine need not have the device.
   process.env['GIBBS_DEVICE'] = onOtherMachines ? wanted : device(wanted);
+}
+
+/** As `chooseDevice`. @throws ConfigError for an unknown name, and where the executor lacks it. */
+async function choosePrecision(name: string, onOtherMachines: boolean): Promise<void> {
+  const { defaultExecutor, PRECISIONS, precisionFor } = await import('../jit/index.ts');
+  const wanted = PRECISIONS.find((known) => known === name);
+  if (wanted === undefined) throw unknownName('precision', name, PRECISIONS);
+  if (!onOtherMachines) precisionFor(defaultExecutor(), wanted);
+  process.env['GIBBS_PRECISION'] = wanted;
 }
 
 function print(text: string): number {

@@ -11,7 +11,7 @@ export {
 } from './jit.ts';
 export { type Compiler, findCompiler } from './native/build/compiler.ts';
 export { detectIsa, type Isa } from './native/gemm/isa.ts';
-export { defaultPrecision, type Precision } from './native/precision.ts';
+export { defaultPrecision, PRECISIONS, type Precision, precisionFor } from './native/precision.ts';
 export { type Availability, availability } from './run/availability.ts';
 export {
   EAGER_BACKENDS,

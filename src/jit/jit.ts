@@ -10,11 +10,12 @@ import { asTensor, isLeaf, isTensor, leafSpec, lift, liftFresh, specKey } from '
 import { explainNative } from './native/explain.ts';
 import { isNative, openNative, type Session } from './native/open.ts';
 import { compilesToC, type Precision, precisionFor } from './native/precision.ts';
-import { DIALECTS } from './onnx/dialect.ts';
+import { dialectOf } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
 import { BufferPool } from './run/buffers.ts';
 import { readCache, writeCache } from './run/cache.ts';
+import { needHalf } from './run/half.ts';
 import { type Device, device, type Provider, providerOf } from './run/provider.ts';
 import { OnnxSession } from './run/session.ts';
 import { addStats, type JitStats, noStats } from './run/stats.ts';
@@ -52,9 +53,14 @@ export interface JitOptions {
   /** Threads within one call. Default 1: independent runs side by side use a machine better. */
   readonly threads?: number;
   /**
-   * `'bfloat16'` rounds the operands of large products of matrices to eight bits of mantissa (a
-   * relative 2⁻⁹ each) and adds in float32, on a processor with AVX512-BF16; arguments, results,
-   * convolutions, sums and everything else stay float32. Executors `'native'` and `'auto'` only.
+   * In what large products are made; everything else, state and optimisers too, is float32.
+   * `'float16'`, for devices: operands and results of products of matrices and of convolutions,
+   * derivatives of any order included, are rounded to 11 bits of mantissa (a relative 2⁻¹¹ each).
+   * Every operand is scaled by a power of two before, so that small gradients keep their digits and
+   * nothing overflows (loss scaling, done per operand). Sums are added as the device does. On the
+   * processor, with executors `'onnx'` and `'auto'`, it only rounds, to try it.
+   * `'bfloat16'` rounds the operands of products of matrices to eight bits of mantissa (a relative
+   * 2⁻⁹ each) and adds in float32, on a processor with AVX512-BF16; executors `'native'` and `'auto'`.
    * Default: `GIBBS_PRECISION` if set, else `'float32'`.
    */
   readonly precision?: Precision;
@@ -150,19 +156,22 @@ export function jit<A extends unknown[], R>(
     inputs: readonly LeafSpec[],
     structure: Structure,
   ): Compiled => {
+    if (precision === 'float16') needHalf(provider);
     const recorded = record(inputs, structure);
     stats.traces++;
     const started = performance.now();
     const hash = hashGraph(recorded.graph);
     const outputs = recorded.graph.outputs.map((id): LeafSpec => recorded.graph.nodes[id]);
     const counts = { inputs: inputs.length, outputs: outputs.length };
-    const toOnnx = (lean: Graph) => lowerToOnnx(lean, name, undefined, DIALECTS[provider]);
+    const toOnnx = (lean: Graph) =>
+      lowerToOnnx(lean, name, undefined, dialectOf(provider, precision));
     const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, { threads, provider });
     const openOnnx = (): Session => {
-      let model = readCache(hash, provider);
+      const form = precision === 'float16' ? `${provider} ${precision}` : provider;
+      let model = readCache(hash, form);
       if (model === undefined) {
         model = toOnnx(optimise(recorded.graph));
-        writeCache(hash, provider, model);
+        writeCache(hash, form, model);
       } else {
         stats.cacheHits++;
       }
@@ -234,7 +243,7 @@ export function jit<A extends unknown[], R>(
     const raw = recordFor(args);
     const lean = optimise(raw);
     const text = describe(name, raw, lean);
-    return executor === 'native' || executor === 'auto'
+    return (executor === 'native' || executor === 'auto') && precision !== 'float16'
       ? `${text}\n\n${explainNative(lean, precision)}`
       : text;
   };

@@ -38,9 +38,21 @@ describe('gibbs', () => {
       [['run', 'toy', '--set', 'diffusion.T'], /written key=value/],
       [['run', 'toy', '--resume', '--preset', 'smoke', '--out', root], /nothing to resume/],
       [['run', 'toy', '--device', 'gpu'], /unknown device 'gpu'.*cpu, webgpu, cuda, auto/],
+      [
+        ['run', 'toy', '--precision', 'half'],
+        /unknown precision 'half'.*float32, bfloat16, float16/,
+      ],
+      [
+        ['run', 'toy', '--precision', 'float16'],
+        /'float16' is not for executor 'native'; use 'onnx'/,
+      ],
       [['figure', '99'], /unknown figure '99'/],
     ];
-    const results = await Promise.all(cases.map(([args]) => gibbs(args)));
+    const results = await Promise.all(
+      cases.map(([args]) =>
+        gibbs(args, args.includes('float16') ? { GIBBS_EXECUTOR: 'native' } : {}),
+      ),
+    );
     results.forEach((result, i) => {
       const [args, message] = cases[i];
       expect(result.code, args.join(' ')).toBe(2);

@@ -6,6 +6,7 @@ import {
   type Command,
   DEVICE_OPTION,
   JSON_OPTION,
+  PRECISION_OPTION,
   STORE_OPTION,
   table,
 } from '../command.ts';
@@ -49,6 +50,7 @@ export const evaluateCommand: Command = {
     },
     'distance-only': { type: 'boolean', help: 'the Fréchet distance alone' },
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     store: STORE_OPTION,
     json: JSON_OPTION,
   },

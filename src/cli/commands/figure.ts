@@ -8,6 +8,7 @@ import {
   type Command,
   DEVICE_OPTION,
   JSON_OPTION,
+  PRECISION_OPTION,
   STORE_OPTION,
 } from '../command.ts';
 import type { FigureVerdict } from '../figure-verify.ts';
@@ -45,6 +46,7 @@ export const figureCommand: Command = {
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     out: { type: 'string', value: 'DIR', help: 'folder of the pictures (default: figures)' },
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     store: STORE_OPTION,
     runs: { type: 'string', value: 'DIR', help: 'the same as --store' },
     jobs: { type: 'string', value: 'N', help: 'processes that train at once (default: cores)' },

@@ -16,7 +16,7 @@ import {
   runNotebook,
   startKernel,
 } from '../../notebook/index.ts';
-import { type Arguments, type Command, DEVICE_OPTION } from '../command.ts';
+import { type Arguments, type Command, DEVICE_OPTION, PRECISION_OPTION } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
 
 /** Where the command writes, and what it starts; replaced in tests. */
@@ -59,6 +59,7 @@ export const notebookCommand: Command = {
     out: { type: 'string', value: 'PATH', help: 'write there; a folder for several notebooks' },
     timeout: { type: 'string', value: 'SECONDS', help: 'longest time for one cell' },
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     quiet: { type: 'boolean', help: 'do not tell of cells and their text on stderr' },
   },
   run: (args) =>

@@ -6,6 +6,7 @@ import {
   type Command,
   DEVICE_OPTION,
   JSON_OPTION,
+  PRECISION_OPTION,
   STORE_OPTION,
   table,
 } from '../command.ts';
@@ -28,6 +29,7 @@ export const oodCommand: Command = {
     folder: { type: 'string', multiple: true, value: 'NAME=DIR', help: 'where a set lies' },
     ship: { type: 'boolean', help: 'put the result into data/checkpoints, for the notebook' },
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     store: STORE_OPTION,
     json: JSON_OPTION,
   },

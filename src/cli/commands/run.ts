@@ -7,6 +7,7 @@ import {
   type Command,
   DEVICE_OPTION,
   JSON_OPTION,
+  PRECISION_OPTION,
   STORE_OPTION,
   table,
 } from '../command.ts';
@@ -66,6 +67,7 @@ export const runCommand: Command = {
     steps: { type: 'string', value: 'N', help: 'iterations, in place of the preset’s' },
     set: { type: 'string', multiple: true, value: 'KEY=VALUE', help: 'change one setting' },
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     store: STORE_OPTION,
     out: { type: 'string', value: 'DIR', help: 'the same as --store' },
     checkpoint: {

@@ -8,6 +8,7 @@ import {
   type Command,
   DEVICE_OPTION,
   JSON_OPTION,
+  PRECISION_OPTION,
   STORE_OPTION,
 } from '../command.ts';
 import { withInterrupts } from '../interrupts.ts';
@@ -36,6 +37,7 @@ export const sweepCommand: Command = {
   positionals: ['FILE'],
   options: {
     device: DEVICE_OPTION,
+    precision: PRECISION_OPTION,
     store: STORE_OPTION,
     on: { type: 'string', value: 'WHERE', help: 'local (default) or slurm' },
     jobs: { type: 'string', value: 'N', help: 'local: processes at once (default: cores)' },

@@ -3,24 +3,34 @@ import { findCompiler } from './build/compiler.ts';
 import { supportsBf16 } from './gemm/bf16.ts';
 import { notify } from './notify.ts';
 
-export const PRECISIONS = ['float32', 'bfloat16'] as const;
+export const PRECISIONS = ['float32', 'bfloat16', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
-const CURE = "use 'native' or 'auto' (GIBBS_EXECUTOR), or precision 'float32' (GIBBS_PRECISION)";
+/** What computes in a precision beside float32, as the cure of asking others. */
+const EXECUTORS_OF = {
+  bfloat16: ['native', 'auto'],
+  float16: ['onnx', 'auto'],
+} as const;
 
 /**
  * The precision of a function's products: the given one, or that of `GIBBS_PRECISION`, or float32.
- * `auto` makes do with float32, and says so once, where the processor or a compiler is missing.
+ * `auto` makes do with float32, and says so once, where bfloat16 lacks the processor or a compiler.
  *
- * @throws ConfigError for an unknown precision, and where bfloat16 is asked of another executor than
- * `native` and `auto`, or of `native` on a processor without AVX512-BF16.
+ * @throws ConfigError for an unknown precision; where bfloat16 is asked of another executor than
+ * `native` and `auto`, or of `native` on a processor without AVX512-BF16; where float16 is asked of
+ * another one than `onnx` and `auto`.
  */
 export function precisionFor(executor: string, option?: Precision): Precision {
   const asked = askedFor(option);
   if (asked === 'float32') return asked;
-  if (executor !== 'native' && executor !== 'auto') {
-    throw new ConfigError(`jit: precision '${asked}' is not for executor '${executor}'; ${CURE}`);
+  const able: readonly string[] = EXECUTORS_OF[asked];
+  if (!able.includes(executor)) {
+    throw new ConfigError(
+      `jit: precision '${asked}' is not for executor '${executor}'; use '${able.join("' or '")}' ` +
+        "(GIBBS_EXECUTOR), or precision 'float32' (GIBBS_PRECISION)",
+    );
   }
+  if (asked === 'float16') return asked;
   if (executor === 'native') {
     if (supportsBf16()) return asked;
     throw new ConfigError(
@@ -41,25 +51,25 @@ export function compilesToC(
   { executor, precision }: { readonly executor: string; readonly precision: Precision },
   device: string,
 ): boolean {
-  if (device === 'cpu') return executor !== 'onnx';
+  if (device === 'cpu') return executor !== 'onnx' && precision !== 'float16';
   if (executor === 'native') {
     throw new ConfigError(
       `jit: executor 'native' runs on device 'cpu', not '${device}'; use 'auto' or 'onnx'`,
     );
   }
-  if (precision === 'float32') return false;
+  if (precision !== 'bfloat16') return false;
   throw new ConfigError(
-    `jit: precision '${precision}' runs on device 'cpu', not '${device}'; use 'float32'`,
+    `jit: precision '${precision}' runs on device 'cpu', not '${device}'; use 'float16' or 'float32'`,
   );
 }
 
 /**
  * The precision that `GIBBS_PRECISION` brings here for products of compiled functions without a
- * precision of their own; float32 where the processor or a compiler is missing.
+ * precision of their own; float32 where bfloat16 lacks the processor or a compiler.
  */
 export function defaultPrecision(): Precision {
   const asked = askedFor(undefined);
-  return whatIsMissing() === undefined ? asked : 'float32';
+  return asked !== 'bfloat16' || whatIsMissing() === undefined ? asked : 'float32';
 }
 
 function askedFor(option: Precision | undefined): Precision {

@@ -1,6 +1,8 @@
 import { GibbsError } from '../../core/errors.ts';
+import { sizeOf } from '../../core/host-tensor.ts';
 import type { ConvAttrs, Node } from '../ir/ops.ts';
 import type { Emitter } from './emitter.ts';
+import { type Product, productOf } from './half.ts';
 import type { LoweringRules } from './lower.ts';
 import { timesTransposed } from './products.ts';
 
@@ -26,10 +28,10 @@ const kernelReach = (a: ConvAttrs, kh: number, kw: number) => [
  * With unit stride the adjoint is a convolution with the kernel turned by 180° and its channel
  * axes exchanged: ONNX Runtime's Conv is several times faster than its ConvTranspose.
  */
-function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>): string {
+function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>, p: Product): string {
   const a = node.attrs;
   const [, , kh, kw] = e.shapeOf(node, 1);
-  const original = e.operand(node, 1);
+  const original = p.second;
   // One weight has many adjoints: in each pass of a chain, in each gradient.
   const weight = e.once(`turned ${original}`, () => {
     const turned = e.op('Slice', [
@@ -43,19 +45,19 @@ function turnedConv(e: Emitter, node: Node<'conv2dInputGrad'>): string {
   });
   const reach = kernelReach(a, kh, kw);
   const pads = a.pads.map((p, i) => reach[i % 2] - p) as unknown as ConvAttrs['pads'];
-  return e.op('Conv', [e.operand(node, 0), weight], convAttributes({ ...a, pads }, [kh, kw]));
+  return e.op('Conv', [p.first, weight], convAttributes({ ...a, pads }, [kh, kw]));
 }
 
 /** All k·k shifts of x under the kernel, stacked: [N, C·k·k, h·w]. */
-function columns(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+function columns(e: Emitter, node: Node<'conv2dWeightGrad'>, p: Product): string {
   const { kernel } = node.attrs;
   const [n, c] = e.shapeOf(node, 0);
   const [, , h, w] = e.shapeOf(node, 1);
-  const shifts = shiftedSlices(e, node).map((s) => e.reshape(s, [n, c, 1, h * w]));
+  const shifts = shiftedSlices(e, node, p).map((s) => e.reshape(s, [n, c, 1, h * w]));
   return e.reshape(e.concat(shifts, 2), [n, c * kernel[0] * kernel[1], h * w]);
 }
 
-function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
+function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>, p: Product): string[] {
   const { kernel, strides, pads } = node.attrs;
   const [, , height, width] = e.shapeOf(node, 0);
   const [, , h, w] = e.shapeOf(node, 1);
@@ -64,12 +66,8 @@ function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
   const right = Math.max(0, reach[1] - width - pads[1]);
   const padded =
     pads[0] + pads[1] + bottom + right === 0
-      ? e.operand(node, 0)
-      : e.op('Pad', [
-          e.operand(node, 0),
-          e.ints([0, 0, pads[0], pads[1], 0, 0, bottom, right]),
-          e.scalar(0),
-        ]);
+      ? p.first
+      : e.op('Pad', [p.first, e.ints([0, 0, pads[0], pads[1], 0, 0, bottom, right]), p.zero()]);
   const slices: string[] = [];
   for (let i = 0; i < kernel[0]; i++) {
     for (let j = 0; j < kernel[1]; j++) {
@@ -93,18 +91,22 @@ function shiftedSlices(e: Emitter, node: Node<'conv2dWeightGrad'>): string[] {
  * of [O, L] with [L, C] over the pixels of all images. Nothing is gathered row by row. The taps of
  * one row of the kernel are one product: the outputs, shifted against each other, are stacked.
  */
-function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>, p: Product): string {
   const { kernel, pads } = node.attrs;
   const [kh, kw] = kernel;
   const [n, c, height, width] = e.shapeOf(node, 0);
   const [, o, h, w] = e.shapeOf(node, 1);
   const [rows, row] = [h + kh - 1, w + kw - 1];
-  const padded = (i: 0 | 1, before: Dims, after: Dims) =>
-    [...before, ...after].every((p) => p === 0)
-      ? e.operand(node, i)
-      : e.op('Pad', [e.operand(node, i), e.ints([0, 0, ...before, 0, 0, ...after]), e.scalar(0)]);
-  const image = padded(0, [pads[0], pads[1]], [rows - height - pads[0], row - width - pads[1]]);
-  const spread = padded(1, [0, kw - 1], [kh - 1, 0]);
+  const padded = (images: string, before: Dims, after: Dims) =>
+    [...before, ...after].every((n) => n === 0)
+      ? images
+      : e.op('Pad', [images, e.ints([0, 0, ...before, 0, 0, ...after]), p.zero()]);
+  const image = padded(
+    p.first,
+    [pads[0], pads[1]],
+    [rows - height - pads[0], row - width - pads[1]],
+  );
+  const spread = padded(p.second, [0, kw - 1], [kh - 1, 0]);
   const pixels = n * rows * row;
   const x = e.reshape(e.op('Transpose', [image], { perm: [0, 2, 3, 1] }), [pixels, c]);
   const dy = e.reshape(e.op('Transpose', [spread], { perm: [1, 0, 2, 3] }), [o, pixels]);
@@ -122,7 +124,8 @@ function shiftedProducts(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
     ),
     0,
   );
-  const turned = e.op('Transpose', [e.reshape(taps, [kh * kw, o * c])], { perm: [1, 0] });
+  const wide = p.result(e.reshape(taps, [kh * kw, o * c]));
+  const turned = e.op('Transpose', [wide], { perm: [1, 0] });
   return e.reshape(turned, node.shape);
 }
 
@@ -143,11 +146,11 @@ function shiftsPay(e: Emitter, node: Node<'conv2dWeightGrad'>): boolean {
 }
 
 /** Each channel meets its own outputs only: products and sums, no matrix product. */
-function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string {
+function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>, p: Product): string {
   const [n, c] = e.shapeOf(node, 0);
   const [, o, h, w] = e.shapeOf(node, 1);
-  const dy = e.reshape(e.operand(node, 1), [n, c, o / c, h, w]);
-  const taps = shiftedSlices(e, node).map((slice) => {
+  const dy = e.reshape(p.second, [n, c, o / c, h, w]);
+  const taps = shiftedSlices(e, node, p).map((slice) => {
     const x = e.reshape(slice, [n, c, 1, h, w]);
     const product = e.op('Mul', [x, dy]);
     return e.reshape(e.op('ReduceSum', [product, e.ints([0, 3, 4])], { keepdims: 0 }), [o, 1]);
@@ -155,12 +158,15 @@ function depthwiseWeightGrad(e: Emitter, node: Node<'conv2dWeightGrad'>): string
   return e.reshape(e.concat(taps, 1), node.shape);
 }
 
-const convolution = (e: Emitter, node: Node<'conv2d' | 'conv2dBias'>) =>
-  e.op(
-    'Conv',
-    node.inputs.map((i) => e.name(i)),
-    convAttributes(node.attrs, e.shapeOf(node, 1).slice(2)),
-  );
+function convolution(e: Emitter, node: Node<'conv2d' | 'conv2dBias'>): string {
+  const weight = e.shapeOf(node, 1);
+  const attributes = convAttributes(node.attrs, weight.slice(2));
+  const p = productOf(e, node, sizeOf(weight.slice(1)));
+  const bias = node.inputs.slice(2).map((i) => e.name(i));
+  if (p.exact) return e.op('Conv', [p.first, p.second, ...bias], attributes);
+  const sum = p.result(e.op('Conv', [p.first, p.second], attributes));
+  return bias.length === 0 ? sum : e.op('Add', [sum, e.reshape(bias[0], [1, weight[0], 1, 1])]);
+}
 
 export const CONV_LOWERING: LoweringRules<
   'conv2d' | 'conv2dBias' | 'conv2dInputGrad' | 'conv2dWeightGrad'
@@ -169,10 +175,11 @@ export const CONV_LOWERING: LoweringRules<
   conv2dBias: convolution,
   conv2dInputGrad: (e, node) => {
     const a = node.attrs;
-    const [, , kh, kw] = e.shapeOf(node, 1);
+    const [filters, , kh, kw] = e.shapeOf(node, 1);
+    const p = productOf(e, node, (filters / a.groups) * kh * kw);
     const extent = kernelReach(a, kh, kw);
     const covered = a.pads.every((p, i) => p <= extent[i % 2]);
-    if (unitStride(a) && a.groups === 1 && covered) return turnedConv(e, node);
+    if (unitStride(a) && a.groups === 1 && covered) return p.result(turnedConv(e, node, p));
     const [h, w] = e.shapeOf(node, 0).slice(2);
     const reach = (size: number, k: number, axis: 0 | 1) =>
       (size - 1) * a.strides[axis] + a.dilations[axis] * (k - 1) + 1;
@@ -181,25 +188,27 @@ export const CONV_LOWERING: LoweringRules<
     const right = reach(w, kw, 1) - a.pads[1] - a.inputSize[1];
     const out = [Math.max(0, -bottom), Math.max(0, -right)];
     const pads = [a.pads[0], a.pads[1], Math.max(0, bottom), Math.max(0, right)] as const;
-    return e.op('ConvTranspose', [e.operand(node, 0), e.operand(node, 1)], {
+    const adjoint = e.op('ConvTranspose', [p.first, p.second], {
       ...convAttributes({ ...a, pads }, [kh, kw]),
       output_padding: out,
     });
+    return p.result(adjoint);
   },
   conv2dWeightGrad: (e, node) => {
     const { groups } = node.attrs;
     const channels = e.shapeOf(node, 0)[1];
-    if (groups > 1 && groups === channels) return depthwiseWeightGrad(e, node);
+    const [n, o, h, w] = e.shapeOf(node, 1);
+    const p = productOf(e, node, n * h * w);
+    if (groups > 1 && groups === channels) return p.result(depthwiseWeightGrad(e, node, p));
     if (groups > 1) {
       throw new GibbsError(
         'internal',
         `conv2dWeightGrad: ${groups} groups of ${channels} channels are not lowered`,
       );
     }
-    if (shiftsPay(e, node)) return shiftedProducts(e, node);
-    const [n, o, h, w] = e.shapeOf(node, 1);
-    const dy = e.reshape(e.operand(node, 1), [n, o, h * w]);
-    const perImage = timesTransposed(e, dy, columns(e, node));
+    if (shiftsPay(e, node)) return shiftedProducts(e, node, p);
+    const dy = e.reshape(p.second, [n, o, h * w]);
+    const perImage = p.result(timesTransposed(e, dy, columns(e, node, p)));
     const total = e.op('ReduceSum', [perImage, e.ints([0])], { keepdims: 0 });
     return e.reshape(total, node.shape);
   },

@@ -1,5 +1,6 @@
 import type { Node } from '../ir/ops.ts';
 import type { Emitter } from './emitter.ts';
+import { productOf } from './half.ts';
 
 /**
  * A product of matrices. ONNX Runtime packs a transposed left operand slowly: for large products
@@ -28,19 +29,32 @@ function turnedOperands(e: Emitter, node: Node<'matmul'>, operands: readonly str
   });
 }
 
+/** How many products an element of a product of matrices is a sum of. */
+const termsOf = (e: Emitter, node: Node<'matmul' | 'gemm'>) =>
+  e.shapeOf(node, 0).at(node.attrs.transA ? -2 : -1) as number;
+
 export function gemm(e: Emitter, node: Node<'gemm'>): string {
-  return product(e, node, [e.operand(node, 0), e.operand(node, 1), e.operand(node, 2)]);
+  const p = productOf(e, node, termsOf(e, node));
+  const addend = e.operand(node, 2);
+  if (p.exact) return product(e, node, [p.first, p.second, addend]);
+  return e.op('Add', [p.result(product(e, node, [p.first, p.second])), addend]);
 }
 
 export function matmul(e: Emitter, node: Node<'matmul'>): string {
-  const operands = [e.operand(node, 0), e.operand(node, 1)];
   const shapes = [e.shapeOf(node, 0), e.shapeOf(node, 1)];
   // A sum of no terms: the WebGPU provider divides by their number.
   if (shapes.some((shape) => shape.includes(0))) {
     return e.op('Expand', [e.scalar(0, node.dtype), e.ints(node.shape)]);
   }
+  const p = productOf(e, node, termsOf(e, node));
+  return p.result(ofMatrices(e, node, [p.first, p.second]));
+}
+
+function ofMatrices(e: Emitter, node: Node<'matmul'>, operands: readonly string[]): string {
   const [transA, transB] = [node.attrs.transA ? 1 : 0, node.attrs.transB ? 1 : 0];
-  if (shapes.every((shape) => shape.length === 2)) return product(e, node, operands);
+  if (e.shapeOf(node, 0).length === 2 && e.shapeOf(node, 1).length === 2) {
+    return product(e, node, operands);
+  }
   if (transA + transB === 0) return e.op('MatMul', operands);
   if (e.dialect.portable) return e.op('MatMul', turnedOperands(e, node, operands));
   return e.op('FusedMatMul', operands, { transA, transB }, 'com.microsoft');

@@ -63,7 +63,7 @@ export class Message {
 }
 
 /** TensorProto.DataType */
-export const ONNX_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const ONNX_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type OnnxType = keyof typeof ONNX_TYPE;
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };

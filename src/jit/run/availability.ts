@@ -13,6 +13,8 @@ export type Availability =
       readonly adapter: string;
       /** The adapter is a program on the processor, for tests. */
       readonly software: boolean;
+      /** It computes in float16. */
+      readonly half?: boolean;
     }
   | { readonly ok: false; readonly reason: string; readonly remedy: string };
 
@@ -106,6 +108,7 @@ export function judge(provider: Provider, attempt: Attempt, stderr: string): Ava
       ok: true,
       adapter,
       software: first?.software ?? /swiftshader|llvmpipe/i.test(adapter),
+      ...(attempt.half && { half: true }),
     };
   }
   if (attempt.died !== undefined) {

@@ -38,24 +38,24 @@ export interface CachedModel {
   readonly nodeCount: number;
 }
 
-function keyOf(graphHash: string, provider: string): string {
-  return `${graphHash} ${engineVersion()} ${provider}`;
+function keyOf(graphHash: string, form: string): string {
+  return `${graphHash} ${engineVersion()} ${form}`;
 }
 
-/** The stored model of a graph; `undefined` when there is none or it is damaged. */
-export function readCache(graphHash: string, provider: string): CachedModel | undefined {
+/** The stored model of a graph for a provider and precision (`form`); `undefined` when there is none or it is damaged. */
+export function readCache(graphHash: string, form: string): CachedModel | undefined {
   // Without a cache, its version is not worked out either.
   if (cache.folder === null) return undefined;
-  const body = cache.read(keyOf(graphHash, provider));
+  const body = cache.read(keyOf(graphHash, form));
   if (body === undefined) return undefined;
   return { nodeCount: body.readUInt32LE(0), bytes: new Uint8Array(body.subarray(4)) };
 }
 
 /** Stores a model, unless that is impossible. */
-export function writeCache(graphHash: string, provider: string, model: CachedModel): void {
+export function writeCache(graphHash: string, form: string, model: CachedModel): void {
   if (cache.folder === null) return;
   const body = Buffer.alloc(4 + model.bytes.length);
   body.writeUInt32LE(model.nodeCount, 0);
   body.set(model.bytes, 4);
-  cache.write(keyOf(graphHash, provider), body);
+  cache.write(keyOf(graphHash, form), body);
 }

@@ -1,6 +1,8 @@
 /** What the trial of a provider came to. */
 export interface Attempt {
   readonly ok: boolean;
+  /** Whether it adds numbers of float16, too. */
+  readonly half?: boolean;
   /** Why it failed, in ONNX Runtime's words. */
   readonly message?: string;
   /** Graphics adapters by their order, where the system tells. */
@@ -10,8 +12,9 @@ export interface Attempt {
 }
 
 /**
- * A program for `node -e PROBE ONNXRUNTIME PROVIDER KOFFI`: adds two numbers on the provider, asks
- * Vulkan or the NVIDIA driver for the names of the adapters, prints an `Attempt` as its last line.
+ * A program for `node -e PROBE ONNXRUNTIME PROVIDER KOFFI`: adds two numbers on the provider,
+ * again in float16, asks Vulkan or the NVIDIA driver for the names of the adapters, prints an `Attempt`
+ * as its last line.
  * It is text because it must run with nothing but Node, from sources and as built.
  */
 export const PROBE = `
@@ -24,10 +27,18 @@ const port = (name) => {
   const dims = bytes(2, bytes(1, number(1, 2)));
   return [...text(1, name), ...bytes(2, bytes(1, [...number(1, 1), ...dims]))];
 };
-const node = [...text(1, 'x'), ...text(1, 'x'), ...text(2, 'y'), ...text(4, 'Add')];
-const graph = [...bytes(1, node), ...text(2, 'probe'), ...bytes(11, port('x')), ...bytes(12, port('y'))];
+const node = (type, x, y, more = []) =>
+  bytes(1, [...x.flatMap((name) => text(1, name)), ...text(2, y), ...text(4, type), ...more]);
+const cast = (x, y, to) =>
+  node('Cast', [x], y, bytes(5, [...text(1, 'to'), ...number(3, to), 160, 1, 2]));
 const opset = [...text(1, ''), ...number(2, 21)];
-const model = Uint8Array.from([...number(1, 10), ...bytes(7, graph), ...bytes(8, opset)]);
+const model = (...nodes) => {
+  const ports = [...bytes(11, port('x')), ...bytes(12, port('y'))];
+  const graph = [...nodes.flat(), ...text(2, 'probe'), ...ports];
+  return Uint8Array.from([...number(1, 10), ...bytes(7, graph), ...bytes(8, opset)]);
+};
+const doubling = model(node('Add', ['x', 'x'], 'y'));
+const doublingHalf = model(cast('x', 'h', 10), node('Add', ['h', 'h'], 'd'), cast('d', 'y', 1));
 
 function vulkanAdapters() {
   const koffi = require(koffiPath);
@@ -68,13 +79,20 @@ function nvidiaAdapters() {
   const attempt = { ok: false, adapters: [] };
   try {
     const ort = require(ortPath);
-    const session = await ort.InferenceSession.create(model, {
-      executionProviders: [provider],
-      logSeverityLevel: 4,
-    });
-    const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
-    attempt.ok = y.data[0] === 2 && y.data[1] === 4;
-    if (!attempt.ok) attempt.message = '1 + 1 and 2 + 2 came out as ' + [...y.data];
+    const twice = async (program) => {
+      const session = await ort.InferenceSession.create(program, {
+        executionProviders: [provider],
+        logSeverityLevel: 4,
+      });
+      const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
+      return [...y.data];
+    };
+    const sums = await twice(doubling);
+    attempt.ok = sums[0] === 2 && sums[1] === 4;
+    if (!attempt.ok) attempt.message = '1 + 1 and 2 + 2 came out as ' + sums;
+    if (attempt.ok) {
+      attempt.half = await twice(doublingHalf).then((h) => h[0] === 2 && h[1] === 4, () => false);
+    }
   } catch (error) {
     attempt.message = String(error && error.message);
   }
