@@ -7,8 +7,10 @@ import { aligned, type Row, round, withSpread } from './lib/report.ts';
 import { median, pairedRatio } from './lib/statistics.ts';
 
 const execute = promisify(execFile);
-const PRECISIONS = ['float32', 'bfloat16'] as const;
-type Precision = (typeof PRECISIONS)[number];
+/** What trains in each precision. Without a graphics card float16 is rounding only, and takes longer. */
+const EXECUTORS = { float32: 'native', bfloat16: 'native', float16: 'onnx' } as const;
+type Precision = keyof typeof EXECUTORS;
+const PRECISIONS = Object.keys(EXECUTORS) as Precision[];
 
 const TASKS = [
   { task: 'toy', steps: 3000, title: "DDAEBM on 25 Gaussians, 'quick' in 3000 iterations" },
@@ -35,7 +37,7 @@ async function trainOnce(
 ): Promise<Trained> {
   const { command, args } = typescriptCommand(new URL('ours/precision.ts', import.meta.url));
   const chosen = ['--task', task, '--steps', String(steps), '--seed', String(seed)];
-  const env = { ...process.env, GIBBS_EXECUTOR: 'native', GIBBS_PRECISION: precision };
+  const env = { ...process.env, GIBBS_EXECUTOR: EXECUTORS[precision], GIBBS_PRECISION: precision };
   const { stdout } = await execute(command, [...args, ...chosen], { env, maxBuffer: 1e8 });
   const found = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
   return { task, precision, seed, steps, ...found, load: loadavg()[0] };
@@ -49,7 +51,10 @@ function tableOf(title: string, trained: readonly Trained[]): string {
     name,
     ...trained.map(({ numbers }) => numbers[name]?.toPrecision(5) ?? ''),
   ]);
-  const time = ['CPU-ms/iteration', ...trained.map(({ cpuMs }) => cpuMs.toFixed(2))];
+  const time = [
+    'CPU-ms/iteration',
+    ...trained.map(({ precision, cpuMs }) => (precision === 'float16' ? '' : cpuMs.toFixed(2))),
+  ];
   return [title, ...aligned([head, ...body, time])].join('\n');
 }
 
@@ -82,7 +87,7 @@ async function survey(options: SurveyOptions): Promise<Findings> {
       text.push(`${title}: not run: ${whyOf(error as Error)}`);
       continue;
     }
-    const [exact, rounded] = PRECISIONS.map((precision) => timesOf(trained, precision));
+    const [exact, rounded] = [timesOf(trained, 'float32'), timesOf(trained, 'bfloat16')];
     const ratio = pairedRatio(rounded, exact);
     rows.push({
       ...{ name: `precision-${task}`, unit: 'CPU-ms/iteration', threads: 1 },
@@ -98,10 +103,10 @@ async function survey(options: SurveyOptions): Promise<Findings> {
   return { rows, text: `${text.join('\n')}\n`, contestants: all, complete };
 }
 
-/** What bfloat16 does to results and time. A round is a seed, trained in both precisions. */
+/** What precisions do to results and time. A round is a seed, trained in each of them. */
 export const precision: Survey = {
   name: 'precision',
-  title: 'short trainings with products in float32 and in bfloat16: results and time',
+  title: 'short trainings with products in float32, bfloat16 and float16: results and time',
   rounds: 2,
   survey,
 };

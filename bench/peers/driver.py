@@ -30,6 +30,74 @@ def parser(description):
     return p
 
 
+def torch_parser(description):
+    """With what only PyTorch peers take."""
+    p = parser(description)
+    p.add_argument("--compile", action="store_true", help="torch.compile the losses")
+    p.add_argument(
+        "--precision",
+        choices=("float32", "float16", "bfloat16"),
+        default="float32",
+        help="of products: the losses under torch.autocast, float16 with scaled losses",
+    )
+    return p
+
+
+class Half:
+    """Losses in lower precision: under autocast, in float16 multiplied by the scale of a GradScaler.
+
+    The inner gradient of a penalty is that of a sum over the batch, which float16 holds unscaled. In
+    float32 everything is as without this class, and as old versions of PyTorch have it.
+    """
+
+    def __init__(self, device="cpu", precision="float32"):
+        import torch
+
+        self.device, self.lower = device, precision != "float32"
+        self.dtype, self.scaler = getattr(torch, precision), None
+        if precision == "float16":
+            self.scaler = torch.amp.GradScaler(device)
+
+    def cast(self, function):
+        """The function under autocast. To be compiled afterwards, not before."""
+        if not self.lower:
+            return function
+        import torch
+
+        def inside(*arguments):
+            with torch.autocast(self.device, dtype=self.dtype):
+                return function(*arguments)
+
+        return inside
+
+    def descend(self, loss, optimiser):
+        """One step of an optimiser down a loss, unless its gradients overflow."""
+        optimiser.zero_grad(set_to_none=True)
+        if self.scaler is None:
+            loss.backward()
+            optimiser.step()
+        else:
+            self.scaler.scale(loss).backward()
+            self.scaler.step(optimiser)
+
+    def update(self):
+        """Once per iteration, after the last optimiser."""
+        if self.scaler is not None:
+            self.scaler.update()
+
+
+def title(args, name):
+    """How a PyTorch peer introduces itself."""
+    import torch
+
+    words = [f"PyTorch {torch.__version__}{name}"]
+    if args.precision != "float32":
+        words.append(f"autocast {args.precision}")
+    if args.compile:
+        words.append("torch.compile")
+    return " ".join(words)
+
+
 def use_device(args):
     """Lets PyTorch make every tensor and network on the device. To be called before the first."""
     if args.device == "cpu":

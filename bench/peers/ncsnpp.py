@@ -12,7 +12,7 @@ import math
 
 import driver
 
-parser = driver.parser(__doc__)
+parser = driver.torch_parser(__doc__)
 parser.set_defaults(iters=5, warmup=2)
 parser.add_argument("--task", choices=("forward", "gradient", "step"), default="step")
 parser.add_argument("--width", type=int, default=32)
@@ -31,6 +31,8 @@ from toy_step import Schedule, adam, fastest_adam  # noqa: E402
 
 SIZE, LATENT, STYLE, MAPPING, STEPS = 32, 100, 256, 4, 4
 R1_GAMMA, LATENT_WEIGHT, EMA = 0.02, 0.1, 0.9999
+# The variance of t = 1, below which that of the reconstruction does not go.
+VARIANCE_FLOOR = 0.4408679
 RESCALE = 2**-0.5
 
 
@@ -252,12 +254,49 @@ class Average:
         torch._foreach_add_(self.values, self.parameters, alpha=1 - EMA)
 
 
-class Step:
-    # The variance of t = 1, below which that of the reconstruction does not go.
-    floor = 0.4408679
+def energy_loss(energy, x, x_next, fake, t, c):
+    x = x.detach().requires_grad_()
+    real = energy(x, t)
+    log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
+    (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
+    return with_penalty(real, energy(fake.detach(), t), slope)
 
-    def __init__(self, batch, width, levels, blocks):
-        self.batch = batch
+
+def energy_loss_for_compile(energy, x, x_next, fake, t, c):
+    """The same. torch.compile refuses to differentiate twice, but traces through func.grad."""
+
+    def log_density(x):
+        real = energy(x, t)
+        density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
+        return density.sum(), real
+
+    slope, real = torch.func.grad(log_density, has_aux=True)(x.detach())
+    return with_penalty(real, energy(fake.detach(), t), slope)
+
+
+def with_penalty(real, fake, slope):
+    penalty = 0.5 * R1_GAMMA * slope.square().sum((1, 2, 3)).mean()
+    return (fake - real).mean() + penalty
+
+
+def generator_loss(energy, generator, encoder, x, x_next, fake, n, t, c):
+    variance = c["std"].square().clamp(min=VARIANCE_FLOOR)
+    mean, log_variance = encoder(x, x_next, t)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+    z = mean + torch.exp(0.5 * log_variance) * n["eps"]
+    clean = generator(x_next, z, t)
+    reconstruction = -log_normal(x, c["c1"] * clean + c["c2"] * x_next, variance)
+    likelihood = energy(fake, t)
+    likelihood = likelihood + log_normal(x_next, c["a_next"] * fake, c["s_next"].square())
+    mean, log_variance = encoder(fake, x_next, t)
+    square = (n["z"] - mean).square() / (1e-6 + log_variance.exp())
+    latent = 0.5 * (log_variance + square).sum(1)
+    return (kl + reconstruction - likelihood + LATENT_WEIGHT * latent).mean()
+
+
+class Step:
+    def __init__(self, batch, width, levels, blocks, half, compiled):
+        self.batch, self.half = batch, half
         self.energy = Energy(width, levels, blocks)
         self.generator, self.encoder = Generator(width, levels, blocks), Encoder(width)
         self.schedule = Schedule(beta_min=0.1, beta_max=20.0)
@@ -266,6 +305,13 @@ class Step:
         self.energy_optimiser = adam(self.energy.parameters(), kind)
         self.generator_optimiser = adam(both, kind)
         self.averages = Average(self.energy.parameters()), Average(both)
+        cast = half.cast
+        self.generate = cast(self.generator)
+        self.energy_loss, self.generator_loss = cast(energy_loss), cast(generator_loss)
+        if compiled:
+            self.energy_loss = torch.compile(cast(energy_loss_for_compile))
+            self.generator_loss = torch.compile(self.generator_loss)
+            self.generator.compile()
 
     def draw(self):
         image = (self.batch, 3, SIZE, SIZE)
@@ -274,45 +320,23 @@ class Step:
         data = torch.rand(image) * 2 - 1
         return {"data": data, "t": torch.randint(STEPS, (self.batch,)), **noise}
 
-    def energy_loss(self, x, x_next, fake, t, c):
-        x = x.detach().requires_grad_()
-        real = self.energy(x, t)
-        log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-        (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
-        penalty = 0.5 * R1_GAMMA * slope.square().sum((1, 2, 3)).mean()
-        return (self.energy(fake.detach(), t) - real).mean() + penalty
-
-    def generator_loss(self, x, x_next, fake, n, t, c):
-        variance = c["std"].square().clamp(min=self.floor)
-        mean, log_variance = self.encoder(x, x_next, t)
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        z = mean + torch.exp(0.5 * log_variance) * n["eps"]
-        clean = self.generator(x_next, z, t)
-        reconstruction = -log_normal(x, c["c1"] * clean + c["c2"] * x_next, variance)
-        likelihood = self.energy(fake, t)
-        likelihood = likelihood + log_normal(x_next, c["a_next"] * fake, c["s_next"].square())
-        mean, log_variance = self.encoder(fake, x_next, t)
-        square = (n["z"] - mean).square() / (1e-6 + log_variance.exp())
-        latent = 0.5 * (log_variance + square).sum(1)
-        return (kl + reconstruction - likelihood + LATENT_WEIGHT * latent).mean()
-
     def step(self, n):
         t = n["t"]
         c = {k: v[:, :, None, None] for k, v in self.schedule.at(t).items()}
         x = c["a_bar"] * n["data"] + c["s_bar"] * n["x_t"]
         x_next = c["a_next"] * x + c["s_next"] * n["x_next"]
-        fake = c["c1"] * self.generator(x_next, n["z"], t) + c["c2"] * x_next
+        fake = c["c1"] * self.generate(x_next, n["z"], t) + c["c2"] * x_next
         fake = fake + c["std"] * n["posterior"]
 
         self.energy.requires_grad_(True)
-        self.energy_optimiser.zero_grad(set_to_none=True)
-        self.energy_loss(x, x_next, fake, t, c).backward()
-        self.energy_optimiser.step()
+        loss = self.energy_loss(self.energy, x, x_next, fake, t, c)
+        self.half.descend(loss, self.energy_optimiser)
 
         self.energy.requires_grad_(False)
-        self.generator_optimiser.zero_grad(set_to_none=True)
-        self.generator_loss(x, x_next, fake, n, t, c).backward()
-        self.generator_optimiser.step()
+        networks = self.energy, self.generator, self.encoder
+        loss = self.generator_loss(*networks, x, x_next, fake, n, t, c)
+        self.half.descend(loss, self.generator_optimiser)
+        self.half.update()
         for average in self.averages:
             average.update()
 
@@ -320,9 +344,11 @@ class Step:
 class Evaluation:
     """The energy network alone, with or without its gradient in x."""
 
-    def __init__(self, batch, width, levels, blocks, gradient):
+    def __init__(self, batch, width, levels, blocks, half, compiled, gradient):
         self.batch, self.gradient = batch, gradient
-        self.energy = Energy(width, levels, blocks).requires_grad_(False)
+        self.energy = half.cast(Energy(width, levels, blocks).requires_grad_(False))
+        if compiled:
+            self.energy = torch.compile(self.energy)
 
     def draw(self):
         return torch.randn(self.batch, 3, SIZE, SIZE)
@@ -340,13 +366,14 @@ if __name__ == "__main__":
     driver.use_device(args)
     torch.manual_seed(args.seed)
     sizes = (args.batch, args.width, [int(v) for v in args.levels.split(",")], args.blocks)
+    how = driver.Half(args.device, args.precision), args.compile
     if args.task == "step":
-        trainer = Step(*sizes)
+        trainer = Step(*sizes, *how)
     else:
-        trainer = Evaluation(*sizes, gradient=args.task == "gradient")
+        trainer = Evaluation(*sizes, *how, gradient=args.task == "gradient")
     driver.main(
         args,
-        f"PyTorch {torch.__version__}, NCSN++ {args.task}",
+        driver.title(args, f", NCSN++ {args.task}"),
         {"torch": torch.__version__, "adam": fastest_adam()},
         trainer.draw,
         trainer.step,

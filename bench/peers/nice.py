@@ -10,7 +10,7 @@ import math
 
 import driver
 
-parser = driver.parser(__doc__)
+parser = driver.torch_parser(__doc__)
 parser.set_defaults(iters=20, warmup=3)
 parser.add_argument("--method", choices=("mle", "ddaebm"), default="mle")
 if __name__ == "__main__":
@@ -154,59 +154,87 @@ class Pixels:
         return preprocess(self.bank[index].float(), torch.rand(BATCH, DIM))
 
 
+def negative_likelihood(nice, x):
+    return -nice(x).mean()
+
+
 class Likelihood:
-    def __init__(self):
-        self.nice, self.pixels = Nice(), Pixels()
+    def __init__(self, half, compiled):
+        self.nice, self.pixels, self.half = Nice(), Pixels(), half
         self.optimiser = adam(self.nice.parameters(), fastest_adam())
         self.draw = self.pixels.draw
+        self.loss = half.cast(negative_likelihood)
+        if compiled:
+            self.loss = torch.compile(self.loss)
 
     def step(self, x):
-        self.optimiser.zero_grad(set_to_none=True)
-        (-self.nice(x).mean()).backward()
-        self.optimiser.step()
+        self.half.descend(self.loss(self.nice, x), self.optimiser)
+        self.half.update()
+
+
+def energy_loss(energy, x, x_next, x_fake, t, c):
+    x = x.detach().requires_grad_()
+    real = energy(x, t)
+    log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
+    (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
+    return with_penalty(real, energy(x_fake.detach(), t), slope)
+
+
+def energy_loss_for_compile(energy, x, x_next, x_fake, t, c):
+    """The same. torch.compile refuses to differentiate twice, but traces through func.grad."""
+
+    def log_density(x):
+        real = energy(x, t)
+        density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
+        return density.sum(), real
+
+    slope, real = torch.func.grad(log_density, has_aux=True)(x.detach())
+    return with_penalty(real, energy(x_fake.detach(), t), slope)
+
+
+def with_penalty(real, fake, slope):
+    penalty = 0.5 * R1_GAMMA * slope.square().sum(1).mean()
+    # The weight keeps the normalised energy from pushing density out of reach (Sec. 4.2).
+    return (FAKE_WEIGHT * fake - real).mean() + penalty
 
 
 class Ddaebm:
     """The step of toy_step.py with other networks, latent size and weights."""
 
-    def __init__(self):
+    def __init__(self, half, compiled):
+        self.half = half
         self.energy, self.generator, self.encoder = TimeNice(), Generator(), Encoder()
         self.schedule, self.pixels = Schedule(beta_min=0.1, beta_max=10.0), Pixels()
         kind = fastest_adam()
         self.energy_optimiser = adam(self.energy.parameters(), kind)
         both = [*self.generator.parameters(), *self.encoder.parameters()]
         self.generator_optimiser = adam(both, kind)
+        cast = half.cast
+        self.generate = cast(self.generator)
+        self.energy_loss, self.generator_loss = cast(energy_loss), cast(toy_step.generator_loss)
+        if compiled:
+            self.energy_loss = torch.compile(cast(energy_loss_for_compile))
+            self.generator_loss = torch.compile(self.generator_loss)
+            self.generator.compile()
 
     def draw(self):
         noise = {name: torch.randn(BATCH, DIM) for name in ("x_t", "x_next", "posterior")}
         noise |= {name: torch.randn(BATCH, LATENT) for name in ("z", "eps_real")}
         return {"data": self.pixels.draw(), "t": torch.randint(toy_step.STEPS, (BATCH,)), **noise}
 
-    def energy_loss(self, x, x_next, x_fake, t, c):
-        x = x.detach().requires_grad_()
-        real = self.energy(x, t)
-        log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-        (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
-        penalty = 0.5 * R1_GAMMA * slope.square().sum(1).mean()
-        fake = self.energy(x_fake.detach(), t)
-        # The weight keeps the normalised energy from pushing density out of reach (Sec. 4.2).
-        return (FAKE_WEIGHT * fake - real).mean() + penalty
-
     def step(self, n):
         t, c = n["t"], self.schedule.at(n["t"])
         x = c["a_bar"] * n["data"] + c["s_bar"] * n["x_t"]
         x_next = c["a_next"] * x + c["s_next"] * n["x_next"]
-        x_fake = c["c1"] * self.generator(x_next, n["z"], t) + c["c2"] * x_next
+        x_fake = c["c1"] * self.generate(x_next, n["z"], t) + c["c2"] * x_next
         x_fake = x_fake + c["std"] * n["posterior"]
 
         self.energy.requires_grad_(True)
-        self.energy_optimiser.zero_grad(set_to_none=True)
-        self.energy_loss(x, x_next, x_fake, t, c).backward()
-        self.energy_optimiser.step()
+        loss = self.energy_loss(self.energy, x, x_next, x_fake, t, c)
+        self.half.descend(loss, self.energy_optimiser)
 
         self.energy.requires_grad_(False)
-        self.generator_optimiser.zero_grad(set_to_none=True)
-        g = toy_step.generator_loss(
+        g = self.generator_loss(
             self.energy,
             self.generator,
             self.encoder,
@@ -218,18 +246,19 @@ class Ddaebm:
             t,
             c,
         )
-        g["errG"].backward()
-        self.generator_optimiser.step()
+        self.half.descend(g["errG"], self.generator_optimiser)
+        self.half.update()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(args.threads)
     driver.use_device(args)
     torch.manual_seed(args.seed)
-    trainer = {"mle": Likelihood, "ddaebm": Ddaebm}[args.method]()
+    half = driver.Half(args.device, args.precision)
+    trainer = {"mle": Likelihood, "ddaebm": Ddaebm}[args.method](half, args.compile)
     driver.main(
         args,
-        f"PyTorch {torch.__version__}, NICE {args.method}",
+        driver.title(args, f", NICE {args.method}"),
         {"torch": torch.__version__, "adam": fastest_adam()},
         trainer.draw,
         trainer.step,

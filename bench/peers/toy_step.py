@@ -14,8 +14,7 @@ BETA_MIN, BETA_MAX = 0.01, 0.1
 R1_GAMMA, LATENT_WEIGHT = 0.02, 0.1
 LR, BETAS = 1e-4, (0.0, 0.9)
 
-parser = driver.parser(__doc__)
-parser.add_argument("--compile", action="store_true", help="torch.compile the losses")
+parser = driver.torch_parser(__doc__)
 parser.add_argument(
     "--adam", choices=("fused", "foreach", "loop"), help="default: the fastest this version has"
 )
@@ -211,7 +210,7 @@ def fastest_adam():
 
 
 class Trainer:
-    def __init__(self, lr=LR, adam_kind=None, compiled=False, **sizes):
+    def __init__(self, lr=LR, adam_kind=None, compiled=False, half=None, **sizes):
         self.energy, self.generator, self.encoder = (
             Energy(**sizes),
             Generator(**sizes),
@@ -222,10 +221,13 @@ class Trainer:
         self.energy_optimiser = adam(self.energy.parameters(), kind, lr)
         both = [*self.generator.parameters(), *self.encoder.parameters()]
         self.generator_optimiser = adam(both, kind, lr)
-        self.energy_loss, self.generator_loss = energy_loss, generator_loss
+        self.half = half or driver.Half()
+        cast = self.half.cast
+        self.generate = cast(self.generator)
+        self.energy_loss, self.generator_loss = cast(energy_loss), cast(generator_loss)
         if compiled:
-            self.energy_loss = torch.compile(energy_loss_for_compile)
-            self.generator_loss = torch.compile(generator_loss)
+            self.energy_loss = torch.compile(cast(energy_loss_for_compile))
+            self.generator_loss = torch.compile(self.generator_loss)
             # Also the forward pass shared by both losses: an eager BatchNorm would keep running
             # statistics for its backward pass that the compiled one then overwrites.
             self.generator.compile()
@@ -234,14 +236,12 @@ class Trainer:
         t, c = n["t"], self.schedule.at(n["t"])
         x = c["a_bar"] * n["data"] + c["s_bar"] * n["x_t"]
         x_next = c["a_next"] * x + c["s_next"] * n["x_next"]
-        x_0 = self.generator(x_next, n["z"], t)
+        x_0 = self.generate(x_next, n["z"], t)
         x_fake = c["c1"] * x_0 + c["c2"] * x_next + c["std"] * n["posterior"]
 
         self.energy.requires_grad_(True)
         d = self.energy_loss(self.energy, x, x_next, x_fake, t, c)
-        self.energy_optimiser.zero_grad(set_to_none=True)
-        d["errD"].backward()
-        self.energy_optimiser.step()
+        self.half.descend(d["errD"], self.energy_optimiser)
 
         self.energy.requires_grad_(False)
         g = self.generator_loss(
@@ -256,9 +256,8 @@ class Trainer:
             t,
             c,
         )
-        self.generator_optimiser.zero_grad(set_to_none=True)
-        g["errG"].backward()
-        self.generator_optimiser.step()
+        self.half.descend(g["errG"], self.generator_optimiser)
+        self.half.update()
         return {**d, **g}
 
 
@@ -266,10 +265,11 @@ if __name__ == "__main__":
     torch.set_num_threads(args.threads)
     driver.use_device(args)
     torch.manual_seed(args.seed)
-    trainer = Trainer(adam_kind=args.adam, compiled=args.compile)
+    half = driver.Half(args.device, args.precision)
+    trainer = Trainer(adam_kind=args.adam, compiled=args.compile, half=half)
     driver.main(
         args,
-        f"PyTorch {torch.__version__}" + (" torch.compile" if args.compile else ""),
+        driver.title(args, ""),
         {"torch": torch.__version__, "adam": args.adam or fastest_adam()},
         draw,
         trainer.step,
