@@ -2,7 +2,7 @@ import { ConfigError, unknownName } from '../core/errors.ts';
 import { drlResNet } from '../models/drl-resnet.ts';
 import { type Drl, drl } from '../objectives/drl.ts';
 import { CIFAR_SHAPE } from './cifar10-config.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { checkCounts, type Overrides, withOverrides } from './overrides.ts';
 
 /** Raised when the code changes what a configuration computes, so that old runs are not reused. */
 const REVISION = 1;
@@ -127,7 +127,7 @@ export function drlImageConfig(preset = 'nano', overrides: Overrides = {}): DrlI
 function check(config: DrlImageConfig): void {
   if (config.revision !== REVISION) throw new ConfigError("setting 'revision' cannot be changed");
   const { evaluation, chain, network, optimizer } = config;
-  const counts: Record<string, readonly [number, number]> = {
+  checkCounts({
     steps: [config.steps, 1],
     batch: [config.batch, 1],
     'network.width': [network.width, 1],
@@ -137,14 +137,7 @@ function check(config: DrlImageConfig): void {
     'evaluation.every': [evaluation.every, 1],
     'evaluation.samples': [evaluation.samples, 2],
     'evaluation.pictures': [evaluation.pictures, 1],
-  };
-  for (const [name, [value, least]] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${least}, got ${value}`,
-      );
-    }
-  }
+  });
   if (!(chain.stepVariance > 0)) {
     throw new ConfigError(
       `setting 'chain.stepVariance' must be positive, got ${chain.stepVariance}`,

@@ -5,7 +5,7 @@ import type { Objective } from '../objectives/objective.ts';
 import { scoreMatchingObjective } from '../objectives/score-matching.ts';
 import { densityNetwork, type SingleEnergyState } from '../objectives/single-energy.ts';
 import { edPreset } from './ed-preset.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { checkCounts, type Overrides, withOverrides } from './overrides.ts';
 
 /** Raised when the code changes what a configuration computes, so that old runs are not reused. */
 const REVISION = 1;
@@ -178,21 +178,14 @@ export function edObjective(config: EdDensityConfig): Objective<SingleEnergyStat
 
 function checked(training: KeptTraining): KeptTraining {
   const { evaluation } = training;
-  const least: Record<string, readonly [value: number, least: number]> = {
+  checkCounts({
     steps: [training.steps, 0],
     batch: [training.batch, 1],
     width: [training.width, 1],
     'evaluation.every': [evaluation.every, 0],
     'evaluation.points': [evaluation.points, 1],
     'evaluation.gridSize': [evaluation.gridSize, 2],
-  };
-  for (const [name, [value, bound]] of Object.entries(least)) {
-    if (!Number.isSafeInteger(value) || value < bound) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${bound}, got ${value}`,
-      );
-    }
-  }
+  });
   if (!(training.learningRate > 0)) {
     throw new ConfigError(`setting 'learningRate' must be positive, got ${training.learningRate}`);
   }

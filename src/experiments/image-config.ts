@@ -7,6 +7,7 @@ import type { UnetConfig } from '../models/unet-config.ts';
 import { type Ddaebm, ddaebm } from '../objectives/ddaebm.ts';
 import { RELEASED_IMAGE_FORM } from '../objectives/ddaebm-config.ts';
 import { cosineAnnealing } from '../optim/schedules.ts';
+import { checkCounts } from './overrides.ts';
 
 /** How generator and encoder explain the real image; see `DdaebmOptions.reconstruction`. */
 export const IMAGE_FORMS = ['encoder', 'released'] as const;
@@ -102,21 +103,14 @@ export function checkImageConfig(
 ): void {
   const { evaluation, diffusion, objective } = config;
   if (config.revision !== revision) throw new ConfigError("setting 'revision' cannot be changed");
-  const counts: Record<string, readonly [number, number]> = {
+  checkCounts({
     steps: [config.steps, 1],
     batch: [config.batch, 2],
     'diffusion.steps': [diffusion.steps, 1],
     'evaluation.every': [evaluation.every, 1],
     'evaluation.samples': [evaluation.samples, 2],
     'evaluation.pictures': [evaluation.pictures, 1],
-  };
-  for (const [name, [value, least]] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${least}, got ${value}`,
-      );
-    }
-  }
+  });
   if (!IMAGE_FORMS.includes(objective.form)) {
     throw unknownName('objective.form', objective.form, IMAGE_FORMS);
   }

@@ -3,7 +3,7 @@ import type { BoundFlow } from '../models/nice.ts';
 import type { Params } from '../nn/params.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { constant, cosineAnnealing } from '../optim/schedules.ts';
-import type { Overrides } from './overrides.ts';
+import { checkCounts, type Overrides } from './overrides.ts';
 
 /** Raised when the code changes what a configuration computes, so that old runs are not reused. */
 export const NICE_REVISION = 1;
@@ -108,7 +108,7 @@ export function niceRates(
 /** @throws ConfigError for a setting that no method can work with. */
 export function checkNice(config: NiceCommon, method: string): void {
   const { evaluation, optimizer, network } = config;
-  const counts: Record<string, readonly [number, number]> = {
+  checkCounts({
     steps: [config.steps, 1],
     batch: [config.batch, 2],
     'network.width': [network.width, 1],
@@ -116,14 +116,7 @@ export function checkNice(config: NiceCommon, method: string): void {
     'evaluation.every': [evaluation.every, 1],
     'evaluation.images': [evaluation.images, 1],
     'evaluation.samples': [evaluation.samples, 2],
-  };
-  for (const [name, [value, least]] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${least}, got ${value}`,
-      );
-    }
-  }
+  });
   if (!['constant', 'cosine'].includes(optimizer.schedule)) {
     throw unknownName('optimizer.schedule', optimizer.schedule, ['constant', 'cosine']);
   }

@@ -39,6 +39,23 @@ export function parseSetting(text: string): [string, string] {
   return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
+/**
+ * Checks settings that count something.
+ * @param counts by dotted path: the value, and the least that makes sense.
+ * @throws ConfigError naming the first that is no integer, or too small.
+ */
+export function checkCounts(
+  counts: Readonly<Record<string, readonly [value: unknown, least: number]>>,
+): void {
+  for (const [path, [value, least]] of Object.entries(counts)) {
+    if (!Number.isSafeInteger(value) || (value as number) < least) {
+      throw new ConfigError(
+        `setting '${path}' must be an integer of at least ${least}, got ${value}`,
+      );
+    }
+  }
+}
+
 function readAs(old: Scalar, value: Scalar, path: string): Scalar {
   if (typeof value === typeof old) return checked(value, path);
   const fail = () =>

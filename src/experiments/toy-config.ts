@@ -3,7 +3,7 @@ import { toyName } from '../datasets/toy.ts';
 import type { Ddaebm } from '../objectives/ddaebm.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { constant, cosineAnnealing } from '../optim/schedules.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { checkCounts, type Overrides, withOverrides } from './overrides.ts';
 import { type ToyConfigs, type ToyMethod, toyMethod, toyMethodSpec } from './toy-methods.ts';
 import { REVISION, type ToyCommon } from './toy-settings.ts';
 
@@ -95,13 +95,7 @@ function check(config: ToyCommon, method: string): void {
       if (value !== undefined) counts[`${section}.${name}`] = [value, 1];
     }
   }
-  for (const [name, [value, least]] of Object.entries(counts)) {
-    if (!Number.isSafeInteger(value) || (value as number) < least) {
-      throw new ConfigError(
-        `setting '${name}' must be an integer of at least ${least}, got ${value}`,
-      );
-    }
-  }
+  checkCounts(counts);
   if (!['constant', 'cosine'].includes(optimizer.schedule)) {
     throw unknownName('optimizer.schedule', optimizer.schedule, ['constant', 'cosine']);
   }

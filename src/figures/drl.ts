@@ -1,13 +1,13 @@
-import { squares } from './cifar10.ts';
 import type { Spec } from './density-panels.ts';
-import { above, type Curve, derivationPanels, HUES } from './derivation-panels.ts';
-import { fullSquare } from './mosaic.ts';
+import { above, derivationPanels, HUES } from './derivation-panels.ts';
+import {
+  distancesOnTheWay,
+  type ImageTraining,
+  samplesOnTheWay,
+  squares,
+  type Values,
+} from './on-the-way.ts';
 import { picturePanels } from './picture-panels.ts';
-
-interface Values {
-  readonly data: ArrayLike<number>;
-  readonly shape: readonly number[];
-}
 
 interface Moments {
   readonly mean: number;
@@ -15,27 +15,13 @@ interface Moments {
 }
 
 /** What the figures need of a training of diffusion recovery likelihood on images. */
-export interface DrlPicture {
-  readonly preset: string;
+export interface DrlPicture extends ImageTraining {
   readonly config: {
     readonly batch: number;
     readonly chain: { readonly steps: number };
     readonly diffusion: { readonly levels: number };
   };
-  readonly numbers: {
-    readonly series: readonly {
-      readonly step: number;
-      readonly samples: number;
-      readonly thumbnailDistance: number;
-    }[];
-    readonly floor: number;
-    readonly curve: readonly Readonly<Record<string, number>>[];
-    readonly distances?: {
-      readonly title: string;
-      readonly reference: number;
-      readonly floor: number;
-      readonly series: readonly { readonly step: number; readonly distance: number }[];
-    };
+  readonly numbers: ImageTraining['numbers'] & {
     readonly levels: readonly {
       readonly level: number;
       readonly noise: number;
@@ -45,35 +31,17 @@ export interface DrlPicture {
       readonly generated: Moments;
     }[];
   };
-  /** Bytes [evaluations, n, 3, 32, 32], [T + 1, n, 3, 32, 32] and [n, 3, 32, 32]. */
-  readonly pictures: Values;
+  /** Bytes [T + 1, n, 3, 32, 32]. */
   readonly trajectory: Values;
-  readonly real: Values;
 }
-
-/** Pictures along the side of a panel. */
-const ACROSS = 4;
-/** Evaluations that are shown. */
-const SHOWN = 3;
 
 /** Samples of the same noise at some evaluations, the last among them, beside training images. */
 export function drlSamplesFigure(result: DrlPicture): Spec {
-  const { series } = result.numbers;
   const { chain, diffusion } = result.config;
-  const last = series.length - 1;
-  const at = [
-    ...new Set(Array.from({ length: SHOWN }, (_, i) => Math.round((last * (i + 1)) / SHOWN))),
-  ];
-  const panels = at.map((i) => ({
-    pictures: squares(result.pictures, i),
-    header: `${series[i].step} iterations`,
-  }));
-  return picturePanels({
+  return samplesOnTheWay(result, {
     title: 'Diffusion recovery likelihood on CIFAR-10: samples on the way',
     caption: `Preset ${result.preset}, ${diffusion.levels} levels of ${chain.steps} Langevin steps; the same noise at each point, parameters averaged.`,
-    columns: panels.length + 1,
-    panels: [...panels, { pictures: squares(result.real), header: 'Training images' }],
-    across: fullSquare(ACROSS, ...panels.map(({ pictures }) => pictures)),
+    across: 4,
     side: 160,
   });
 }
@@ -160,35 +128,11 @@ export function drlLevelsFigure({ numbers, preset }: DrlPicture): Spec {
 }
 
 /** Distances of the samples to test images by iterations. */
-export function drlDistancesFigure({ numbers, preset, config }: DrlPicture): Spec {
-  const { series, floor, distances } = numbers;
-  const steps = series.map(({ step }) => step);
-  const x = { title: 'iterations', domain: [0, steps[steps.length - 1]] as const };
-  const line = (y: readonly number[]): Curve => ({ x: steps, y, colour: HUES.model, dots: true });
-  const thumbnails = series.map((row) => row.thumbnailDistance);
-  const found = distances?.series.map(({ distance }) => distance) ?? [];
+export function drlDistancesFigure(result: DrlPicture): Spec {
+  const { preset, config, numbers } = result;
   return derivationPanels({
     title: 'Distance to the data on the way',
-    caption: `Preset ${preset}: batch ${config.batch}, ${series[0].samples} samples at each point. Dotted: as many training images.`,
-    panels: [
-      ...(distances
-        ? [
-            {
-              title: `${distances.title}, ${distances.reference} test images`,
-              x,
-              y: { domain: [0, above(found)] as const },
-              curves: [line(found)],
-              levels: [distances.floor],
-            },
-          ]
-        : []),
-      {
-        title: 'Fréchet distance of 4 × 4 thumbnails',
-        x,
-        y: { domain: [0, above(thumbnails)] as const },
-        curves: [line(thumbnails)],
-        levels: [floor],
-      },
-    ],
+    caption: `Preset ${preset}: batch ${config.batch}, ${numbers.series[0].samples} samples at each point. Dotted: as many training images.`,
+    panels: distancesOnTheWay(result),
   });
 }
