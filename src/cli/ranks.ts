@@ -33,9 +33,9 @@ export async function withRanks<T>(
     ranks.finish();
     return result;
   } catch (error) {
-    if (isAgreed(error)) ranks.finish();
-    // Others wait for this one in vain. What went wrong is said first.
-    else process.once('exit', (code) => ranks.abort(code));
+    // After it was said what went wrong: leaving together waits for an `mpirun` that, once it ends
+    // the job, answers no more and kills; and where the others would wait in vain, nobody waits.
+    process.once('exit', (code) => (isAgreed(error) ? ranks.finish() : ranks.abort(code)));
     if (error instanceof RankDone) return undefined;
     throw error;
   }

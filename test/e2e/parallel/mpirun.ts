@@ -40,10 +40,10 @@ export function startJob(
     child.on('close', (code, signal) => done({ code, signal, stdout, stderr }));
   });
   const saw = (pattern: RegExp) =>
-    new Promise<void>((done) => {
+    new Promise<void>((done, fail) => {
       const look = () => pattern.test(stderr) && done();
       child.stderr.on('data', look);
-      child.on('close', () => done());
+      child.on('close', () => fail(new Error(`ended without saying ${pattern}: ${stderr}`)));
       look();
     });
   return { child, finished, saw };
