@@ -53,7 +53,7 @@ static double now(void) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return t.tv_sec + 1e-9 * t.tv_nsec;
 }
-void gibbs_run(char *arena, void *const *inputs, void *const *outputs) {
+void gibbs_run(char *arena, void *const *inputs, void *const *outputs, int threads) {
   double *command = (double *)arena;
   const float *a = inputs[0], *b = inputs[1], *c = inputs[2];
   float *o = outputs[0], *s = outputs[1];

@@ -50,7 +50,10 @@ export interface JitOptions {
   readonly checked?: boolean | number;
   /** Where it runs. Default: what `device` chose for the process, else `GIBBS_DEVICE`, else `cpu`. */
   readonly device?: Device;
-  /** Threads within one call. Default 1: independent runs side by side use a machine better. */
+  /**
+   * Threads within one call. Default 1: independent runs side by side use a machine better. What
+   * compiled C computes does not depend on it, to the bit.
+   */
   readonly threads?: number;
   /**
    * In what large products are made; everything else, state and optimisers too, is float32.
@@ -178,7 +181,7 @@ export function jit<A extends unknown[], R>(
       stats.nodesExecuted = model.nodeCount;
       return run(model.bytes);
     };
-    const choice = { executor, precision };
+    const choice = { executor, precision, threads };
     const others = { reference: openOnnx, of: (lean: Graph) => run(toOnnx(lean).bytes) };
     const session = compilesToC(choice, provider)
       ? openNative(choice, recorded.graph, hash, name, others, stats)

@@ -17,7 +17,8 @@ const address = (array: Float32Array | Uint8Array) => {
 };
 const skipped = Number(-address(arena) & 63n);
 const library = buildNative(`${PRELUDE}
-void gibbs_run(char *arena, void *const *inputs, void *const *outputs) {
+void gibbs_run(char *arena, void *const *inputs, void *const *outputs, int threads) {
+  const long all = 1;
   const float *x = inputs[0];
   float *y = outputs[0];
   ${STATEMENTS[process.argv[2]]}

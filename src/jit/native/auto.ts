@@ -38,11 +38,11 @@ export class AutoSession implements Session {
   private readonly name: string;
   private checked = false;
 
-  constructor(code: CSource, name: string, reserve: Reserve) {
+  constructor(code: CSource, name: string, threads: number, reserve: Reserve) {
     this.name = name;
     this.reserve = reserve;
     try {
-      this.native = new NativeSession(code, name);
+      this.native = new NativeSession(code, name, threads);
     } catch (error) {
       if (!(error instanceof NativeBuildError)) throw error;
       notify(`running on ONNX Runtime: ${error.message}`);

@@ -2,6 +2,7 @@ import koffi from 'koffi';
 import type { Slot } from '../run/session.ts';
 import { buildNative, type NativeLibrary } from './build/library.ts';
 import type { CSource } from './emit/program.ts';
+import { MOST_THREADS } from './emit/team.ts';
 
 /** Vector loads want their arrays at cache lines. */
 const ALIGNMENT = 64n;
@@ -12,6 +13,7 @@ export class NativeSession {
   readonly nodeCount: number;
   /** Whether no compiler had to run. */
   readonly cached: boolean;
+  private readonly threads: number;
   private readonly arena: Uint8Array;
   private readonly constants: readonly ArrayBufferView[];
   readonly library: NativeLibrary;
@@ -19,14 +21,17 @@ export class NativeSession {
 
   /**
    * @param code a graph in C, whose arguments and results are those of `run`.
+   * @param threads that work on one run; results do not depend on it.
    * @throws NativeBuildError when there is no compiler, or it fails.
    */
-  constructor({ source, arenaBytes, constants, calls }: CSource, name: string) {
+  constructor(code: CSource, name: string, threads = 1) {
+    const { source, arenaBytes, scratchBytes, constants, calls } = code;
+    this.threads = Math.min(threads, MOST_THREADS);
     this.nodeCount = calls;
     this.constants = constants;
     this.library = buildNative(source, { name });
     this.cached = this.library.cached;
-    this.arena = alignedBytes(arenaBytes);
+    this.arena = alignedBytes(arenaBytes + (this.threads - 1) * scratchBytes);
   }
 
   /** Runs once; results are written into the arrays of `outputs`, which no input may share. */
@@ -34,7 +39,7 @@ export class NativeSession {
     if (!this.open) throw new Error('NativeSession: disposed');
     const ins = addresses([...inputs.map((slot) => slot.data), ...this.constants]);
     const outs = addresses(outputs.map((slot) => slot.data));
-    this.library.run(this.arena, ins, outs);
+    this.library.run(this.arena, ins, outs, this.threads);
   }
 
   dispose(): void {

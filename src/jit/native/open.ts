@@ -10,6 +10,14 @@ import { sourceOf } from './stored.ts';
 
 export type { Session };
 
+/** What a function asks for. */
+export interface Choice {
+  readonly executor: string;
+  readonly precision: Precision;
+  /** Within one run. */
+  readonly threads: number;
+}
+
 /** What else runs a graph, in float32. */
 export interface Others {
   /** The recorded graph. */
@@ -29,7 +37,7 @@ const ROUNDED: Partial<Tolerance> = { relative: 0.02, strays: 0.02, strayRelativ
  * @throws NativeBuildError where only C will do and there is no compiler, or it fails.
  */
 export function openNative(
-  { executor, precision }: { readonly executor: string; readonly precision: Precision },
+  { executor, precision, threads }: Choice,
   recorded: Graph,
   hash: string,
   name: string,
@@ -42,7 +50,9 @@ export function openNative(
   const beside =
     precision === 'float32' ? { reference } : { reference, oracle, tolerance: ROUNDED };
   const session =
-    executor === 'native' ? new NativeSession(code, name) : new AutoSession(code, name, beside);
+    executor === 'native'
+      ? new NativeSession(code, name, threads)
+      : new AutoSession(code, name, threads, beside);
   if (session.cached) stats.cacheHits++;
   stats.nodesExecuted = session.nodeCount;
   return session;

@@ -11,6 +11,7 @@ import type { Precision } from './precision.ts';
 /** What stands before the arrays and the text of a stored source. */
 interface Header {
   readonly arenaBytes: number;
+  readonly scratchBytes: number;
   readonly constants: readonly { readonly dtype: DType; readonly length: number }[];
 }
 
@@ -30,9 +31,10 @@ export function sourceOf(recorded: Graph, hash: string, precision: Precision): C
   return made;
 }
 
-function pack({ source, arenaBytes, constants }: CSource): Buffer {
+function pack({ source, arenaBytes, scratchBytes, constants }: CSource): Buffer {
   const header: Header = {
     arenaBytes,
+    scratchBytes,
     constants: constants.map((data) => ({ dtype: dtypeOf(data), length: data.length })),
   };
   const head = Buffer.from(JSON.stringify(header));
@@ -44,12 +46,14 @@ function pack({ source, arenaBytes, constants }: CSource): Buffer {
 
 function unpack(body: Buffer, calls: number): CSource {
   let at = 4 + body.readUInt32LE(0);
-  const { arenaBytes, constants } = JSON.parse(body.toString('utf8', 4, at)) as Header;
+  const { arenaBytes, scratchBytes, constants } = JSON.parse(
+    body.toString('utf8', 4, at),
+  ) as Header;
   const arrays = constants.map(({ dtype, length }): HostData => {
     const bytes = length * ARRAYS[dtype].BYTES_PER_ELEMENT;
     const copy = Uint8Array.from(body.subarray(at, at + bytes));
     at += bytes;
     return new ARRAYS[dtype](copy.buffer);
   });
-  return { source: body.toString('utf8', at), arenaBytes, constants: arrays, calls };
+  return { source: body.toString('utf8', at), arenaBytes, scratchBytes, constants: arrays, calls };
 }

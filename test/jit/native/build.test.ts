@@ -44,7 +44,7 @@ afterEach(() => {
 
 /** Adds `term` to each of four floats. */
 const source = (term: string) => `
-void gibbs_run(char *arena, void *const *inputs, void *const *outputs) {
+void gibbs_run(char *arena, void *const *inputs, void *const *outputs, int threads) {
   const float *x = inputs[0];
   float *y = outputs[0];
   for (int i = 0; i < 4; i++) y[i] = x[i] + ${term};

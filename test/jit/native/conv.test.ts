@@ -125,7 +125,9 @@ function check(calls: readonly ConvCall[], isa: Isa): void {
       worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);
     });
     expect(worst, kernels[i].name).toBeLessThan(1);
-    expect(run(i, data), `${kernels[i].name}, again`).toEqual(got);
+    for (const shares of [1, 2, 3]) {
+      expect(run(i, data, shares), `${kernels[i].name}, ${shares}`).toEqual(got);
+    }
   });
   library.close();
 }

@@ -98,7 +98,9 @@ export function checkProducts(calls: readonly GemmCall[], isa: Isa): void {
     const data = operands(call, i);
     const got = run(i, data);
     expect(worstError(call, got, data), gemmKernel(call, isa).name).toBeLessThan(1);
-    expect(run(i, data), `${gemmKernel(call, isa).name}, again`).toEqual(got);
+    for (const shares of [1, 2, 3]) {
+      expect(run(i, data, shares), `${gemmKernel(call, isa).name}, ${shares}`).toEqual(got);
+    }
   });
   library.close();
 }

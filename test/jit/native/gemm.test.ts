@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { supportsBf16 } from '../../../src/jit/native/gemm/bf16.ts';
-import { type GemmCall, gemmKernel } from '../../../src/jit/native/gemm/gemm.ts';
+import { type GemmCall, gemmKernel, parted } from '../../../src/jit/native/gemm/gemm.ts';
 import { AVX2, AVX512, detectIsa, PLAIN } from '../../../src/jit/native/gemm/isa.ts';
 import { BIASES, checkProducts, operands, someCalls, worstError } from './gemm-cases.ts';
 import { buildKernels } from './run-kernels.ts';
@@ -69,14 +69,12 @@ describe.skipIf(!HAS_COMPILER)('generated products of matrices', () => {
       ...{ m: 20, n: 37, k: 12, batch: 1 },
       ...{ transA: false, transB: true, accumulate: false, bias: 'full' },
     };
+    const { name, source, ...rest } = gemmKernel(call);
     const { run, library } = buildKernels([
       {
-        ...gemmKernel(call),
+        ...rest,
         name: 'onto',
-        source: `${gemmKernel(call).source}
-static void onto(const float *a, const float *b, const float *c, float *out, float *scratch) {
-  ${gemmKernel(call).name}(a, b, out, out, scratch);
-}`,
+        source: `${source}\n${parted('onto', 'a, b, c, out', `${name}_part(a, b, out, out, scratch, me, all);`)}`,
       },
     ]);
     const data = operands(call, 1);

@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { buildNative, type NativeLibrary } from '../../../src/jit/native/build/library.ts';
 
-/** A kernel of the form `NAME(a, b, c, out, scratch)`, generated. */
+/** A kernel of the form `NAME(a, b, c, out, scratch)`, generated, with its shares `NAME_part`. */
 export interface Kernel {
   readonly name: string;
   readonly source: string;
@@ -26,19 +26,23 @@ export interface Operands {
  * wrote beyond the result or the scratch. Operands end where their memory is allotted.
  */
 export function buildKernels(kernels: readonly Kernel[]): {
-  run(index: number, operands: Operands): Float32Array;
+  /** @param shares that it is computed in, one after another; default: as a whole */
+  run(index: number, operands: Operands, shares?: number): Float32Array;
   library: NativeLibrary;
 } {
   const unique = new Map(kernels.map(({ name, source }) => [name, source]));
   const calls = kernels.map(
     ({ name }, i) =>
-      `case ${i}: ${name}(inputs[0], inputs[1], inputs[2], outputs[0], outputs[1]); break;`,
+      `case ${i}:
+  if (threads == 1) ${name}(inputs[0], inputs[1], inputs[2], outputs[0], outputs[1]);
+  else for (long me = 0; me < threads; me++) ${name}_part(inputs[0], inputs[1], inputs[2], outputs[0], outputs[1], me, threads);
+  break;`,
   );
   const library = buildNative(`${[...unique.values()].join('\n')}
-void gibbs_run(char *arena, void *const *inputs, void *const *outputs) {
+void gibbs_run(char *arena, void *const *inputs, void *const *outputs, int threads) {
   switch (*(int *)arena) { ${calls.join('\n')} }
 }`);
-  const run = (index: number, { a, b, c, out }: Operands) => {
+  const run = (index: number, { a, b, c, out }: Operands, shares = 1) => {
     const result = new Float32Array(out.length + 2 * MARGIN).fill(GUARD);
     result.set(out, MARGIN);
     const { scratch } = kernels[index];
@@ -54,6 +58,7 @@ void gibbs_run(char *arena, void *const *inputs, void *const *outputs) {
       new Uint8Array(Int32Array.of(index).buffer),
       BigUint64Array.from(arrays, (x) => address(x)),
       BigUint64Array.of(address(result, MARGIN), address(room, MARGIN)),
+      shares,
     );
     const body = result.slice(MARGIN, MARGIN + out.length);
     const rest = [

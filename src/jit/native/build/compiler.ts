@@ -73,6 +73,7 @@ export function compilerFlags(): readonly string[] {
     native,
     '-fno-math-errno',
     '-fopenmp-simd',
+    '-pthread',
     '-fPIC',
     '-shared',
     '-w',

@@ -17,8 +17,9 @@ export interface NativeLibrary {
   /**
    * Runs the step. The arrays, and those whose addresses are in `inputs` and `outputs`, must stay
    * alive and unmoved during the call. koffi calls on a stack of its own of 1 MiB.
+   * @param threads default 1
    */
-  run(arena: Uint8Array, inputs: BigUint64Array, outputs: BigUint64Array): void;
+  run(arena: Uint8Array, inputs: BigUint64Array, outputs: BigUint64Array, threads?: number): void;
   /** Unloads it; `run` throws from then on. */
   close(): void;
 }
@@ -38,8 +39,9 @@ const failed = new Map<string, NativeBuildError>();
 
 /**
  * Compiles a C source that defines
- * `void gibbs_run(char *arena, void *const *inputs, void *const *outputs)` and loads it. Libraries
- * are kept on disk (`GIBBS_CACHE`) by source, flags, compiler, processor and linked libraries.
+ * `void gibbs_run(char *arena, void *const *inputs, void *const *outputs, int threads)` and loads it.
+ * Libraries are kept on disk (`GIBBS_CACHE`) by source, flags, compiler, processor and linked
+ * libraries.
  *
  * @throws NativeBuildError when there is no compiler, it fails, is killed or takes too long, the
  * disk is full, or the library does not load.
@@ -146,7 +148,7 @@ function load(path: string, name: string, cached: boolean): NativeLibrary {
   let step: ((...args: unknown[]) => void) | undefined;
   try {
     library = koffi.load(path);
-    step = library.func('void gibbs_run(void *arena, void *inputs, void *outputs)');
+    step = library.func('void gibbs_run(void *arena, void *inputs, void *outputs, int threads)');
   } catch (error) {
     const text = (error as Error).message.split('\n')[0];
     throw new NativeBuildError('load', `the compiled ${name} does not load: ${text}`, {
@@ -156,14 +158,14 @@ function load(path: string, name: string, cached: boolean): NativeLibrary {
   return {
     path,
     cached,
-    run(arena, inputs, outputs) {
+    run(arena, inputs, outputs, threads = 1) {
       const call = step;
       if (call === undefined) throw new Error('NativeLibrary: closed');
       // V8 keeps small arrays in its own heap and moves them; asking for the buffer ends that.
       void arena.buffer;
       void inputs.buffer;
       void outputs.buffer;
-      runNative(() => call(arena, inputs, outputs));
+      runNative(() => call(arena, inputs, outputs, threads));
     },
     close() {
       step = undefined;

@@ -1,4 +1,4 @@
-import { type GeneratedKernel, once } from '../gemm/gemm.ts';
+import { FLOPS_WORTH_SHARING, type GeneratedKernel, once } from '../gemm/gemm.ts';
 import { detectIsa, type Isa } from '../gemm/isa.ts';
 import { vectorPreamble } from '../gemm/vector.ts';
 import { emitForward } from './forward.ts';
@@ -21,8 +21,15 @@ const EMITTERS = {
  */
 export function convKernel(call: ConvCall, isa: Isa = detectIsa()): GeneratedKernel {
   const name = nameOf(call, isa);
-  const { source, scratch } = EMITTERS[call.kind](name, geometryOf(call, isa), isa);
-  return { name, source: once(name, `${vectorPreamble(isa)}${source}`), scratch };
+  const geometry = geometryOf(call, isa);
+  const { source, scratch, pieces } = EMITTERS[call.kind](name, geometry, isa);
+  const { batch, filters, pixels, depth } = geometry;
+  return {
+    name,
+    source: once(name, `${vectorPreamble(isa)}${source}`),
+    scratch,
+    divisible: pieces > 1 && 2 * batch * filters * pixels * depth >= FLOPS_WORTH_SHARING,
+  };
 }
 
 function nameOf(call: ConvCall, isa: Isa): string {

@@ -1,6 +1,7 @@
+import { parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
 import { emitMicro, range } from '../gemm/micro.ts';
-import { cutColumns, cutEvenly } from '../gemm/tiles.ts';
+import { cutColumns, cutEvenly, share, shareOut } from '../gemm/tiles.ts';
 import { vectorType } from '../gemm/vector.ts';
 import type { Geometry } from './geometry.ts';
 import { emitPadding } from './padded.ts';
@@ -8,7 +9,10 @@ import { emitPadding } from './padded.ts';
 /** C of a body and the floats of scratch that it needs. */
 export interface Emitted {
   readonly source: string;
+  /** Of each thread. */
   readonly scratch: number;
+  /** Into how many pieces it can be cut. */
+  readonly pieces: number;
 }
 
 /** Products of a sum before it is put down, and vectors of columns that are copied at a time. */
@@ -69,7 +73,7 @@ function plan(g: Geometry, isa: Isa): Plan {
 }
 
 /**
- * C of `NAME(x, w, c, out, scratch)`: a product of the weights [O, C·kh·kw] with the pixels under
+ * C of `NAME(x, w, c, out, scratch)` and `NAME_part`: a product of the weights [O, C·kh·kw] with the pixels under
  * the kernel [C·kh·kw, pixels], of which a few columns at a time are copied out of the padded image.
  */
 export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
@@ -82,6 +86,10 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
   const image = g.bare ? g.channels * g.height * g.width : g.paddedImage;
   const bias = g.bias ? 'column' : 'none';
   const lines: string[] = [];
+  const steps = g.batch / images;
+  // Threads share the images; where all of them are one piece, the filters.
+  const byFilters = steps === 1 && runs.length === 1;
+  let pieces = steps;
   let widest = 0;
   for (const run of runs) {
     const packer = `${name}_pack_${run.vectors}_${run.tail}`;
@@ -93,7 +101,9 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
         const depth = channelsOf.size * g.taps;
         widest = Math.max(widest, block.size * panelFloats * depth);
         const tiles = cutEvenly(g.groupFilters, isa.rows[run.vectors - 1]);
-        const calls = tiles.flatMap(({ start, size, count }) => {
+        const [tileCount, shares] = shareOut(tiles, 'tile');
+        if (byFilters) pieces = tileCount;
+        const calls = tiles.flatMap(({ start, size, count }, h) => {
           const kernel = {
             name: `${name}_${size}x${run.vectors}_${run.tail}`,
             rows: size,
@@ -112,12 +122,14 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
           const source = emitMicro(kernel, isa);
           if (!parts.includes(source)) parts.push(source);
           return [
-            `for (long i = ${start}; i < ${start + size * count}; i += ${size})`,
+            `${byFilters ? shares[h] : `for (long tile = 0; tile < ${count}; tile++)`} {`,
+            `  const long i = ${start} + tile * ${size};`,
             `  for (long q = 0; q < ${block.size}; q++) {`,
             `    const long t = first + q * ${run.vectors};`,
             `    ${kernel.name}(w + (group * ${g.groupFilters} + i) * ${g.depth} + k, panels + q * ${panelFloats * depth}, c + ${bias === 'none' ? 0 : `group * ${g.groupFilters} + i`},`,
             `      out + ((n + t / ${vectorsPerImage}) * ${g.filters} + group * ${g.groupFilters} + i) * ${g.pixels} + t % ${vectorsPerImage} * ${width}${split ? `, ${depth}` : ''});`,
             '  }',
+            '}',
           ];
         });
         lines.push(
@@ -134,22 +146,31 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
       }
     }
   }
-  const begin = split
-    ? `for (long i = 0; i < ${g.batch * g.filters}; i++)
-    for (long j = 0; j < ${g.pixels}; j++) out[i * ${g.pixels} + j] = ${g.bias ? `c[i % ${g.filters}]` : '0'};
-  `
-    : '';
-  const source = `${parts.join('')}static void ${name}(const float *x, const float *w, const float *c, float *out, float *scratch) {
-  float *panels = scratch + ${align(paddedFloats, isa)};
-  ${begin}for (long n = 0; n < ${g.batch}; n += ${images}) {
+  const rows = cutEvenly(g.groupFilters, isa.rows[runs[0].vectors - 1]);
+  const [, beginning] = shareOut(rows, 'tile');
+  const set = (from: string, to: string) => `for (long o = ${from}; o < ${to}; o++)
+        for (long j = 0; j < ${g.pixels}; j++) out[((n + r) * ${g.filters} + o) * ${g.pixels} + j] = ${g.bias ? 'c[o]' : '0'};`;
+  const begin = byFilters
+    ? `for (long group = 0; group < ${g.groups}; group++) {
+      ${rows
+        .map(({ start, size }, h) => {
+          const first = `group * ${g.groupFilters} + ${start} + tile * ${size}`;
+          return `${beginning[h]} ${set(first, `${first} + ${size}`)}`;
+        })
+        .join('\n      ')}
+      }`
+    : set('0', `${g.filters}`);
+  const body = `float *panels = scratch + ${align(paddedFloats, isa)};
+  ${share(pieces)}
+  for (long n = ${byFilters ? 0 : `from * ${images}`}; n < ${byFilters ? g.batch : `to * ${images}`}; n += ${images}) {
+    ${split ? `for (long r = 0; r < ${images}; r++) ${begin}` : ''}
     ${g.bare ? `const float *image = x + n * ${image};` : `const float *image = scratch;\n    ${name}_pad(x + n * ${g.channels * g.height * g.width}, scratch, ${images});`}
     for (long group = 0; group < ${g.groups}; group++) {
       ${lines.join('\n      ')}
     }
-  }
-}
-`;
-  return { source, scratch: align(paddedFloats, isa) + widest };
+  }`;
+  const source = `${parts.join('')}${parted(name, 'x, w, c, out', body)}`;
+  return { source, scratch: align(paddedFloats, isa) + widest, pieces };
 }
 
 export const align = (floats: number, { width }: Isa) => Math.ceil(floats / width) * width;

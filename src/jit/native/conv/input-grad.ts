@@ -1,5 +1,6 @@
-import { gemmKernel } from '../gemm/gemm.ts';
+import { gemmKernel, parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
+import { share } from '../gemm/tiles.ts';
 import { align, type Emitted, emitForward } from './forward.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 
@@ -38,17 +39,16 @@ function turnedConv(name: string, g: Geometry, pads: Pads, isa: Isa): Emitted {
   );
   const inner = emitForward(`${name}_turned`, adjoint, isa);
   const weights = align(g.filters * g.depth, isa);
-  return {
-    scratch: weights + inner.scratch,
-    source: `${inner.source}static void ${name}(const float *dy, const float *w, const float *c, float *out, float *scratch) {
-  for (long group = 0; group < ${g.groups}; group++)
+  const body = `for (long group = 0; group < ${g.groups}; group++)
     for (long o = 0; o < ${g.groupFilters}; o++)
       for (long i = 0; i < ${g.groupChannels}; i++)
         for (long t = 0; t < ${g.taps}; t++)
           scratch[((group * ${g.groupChannels} + i) * ${g.groupFilters} + o) * ${g.taps} + ${g.taps - 1} - t] = w[((group * ${g.groupFilters} + o) * ${g.groupChannels} + i) * ${g.taps} + t];
-  ${name}_turned(dy, scratch, 0, out, scratch + ${weights});
-}
-`,
+  ${name}_turned_part(dy, scratch, 0, out, scratch + ${weights}, me, all);`;
+  return {
+    scratch: weights + inner.scratch,
+    pieces: inner.pieces,
+    source: `${inner.source}${parted(name, 'dy, w, c, out', body)}`,
   };
 }
 
@@ -63,11 +63,9 @@ function scattered(name: string, g: Geometry, isa: Isa): Emitted {
   const columns = align(g.depth * g.pixels, isa);
   const padded = align(g.paddedImage, isa);
   const plane = g.paddedHeight * g.paddedWidth;
-  return {
-    scratch: columns + padded + product.scratch,
-    source: `${product.source}static void ${name}(const float *dy, const float *w, const float *c, float *out, float *scratch) {
-  float *padded = scratch + ${columns};
-  for (long n = 0; n < ${g.batch}; n++) {
+  const body = `float *padded = scratch + ${columns};
+  ${share(g.batch)}
+  for (long n = from; n < to; n++) {
     __builtin_memset(padded, 0, ${4 * g.paddedImage});
     for (long group = 0; group < ${g.groups}; group++) {
       ${product.name}(w + group * ${g.groupFilters * g.depth}, dy + (n * ${g.groups} + group) * ${g.groupFilters * g.pixels}, 0, scratch, padded + ${padded});
@@ -84,8 +82,10 @@ function scattered(name: string, g: Geometry, isa: Isa): Emitted {
     for (long i = 0; i < ${g.channels}; i++)
       for (long y = 0; y < ${g.height}; y++)
         __builtin_memcpy(out + ((n * ${g.channels} + i) * ${g.height} + y) * ${g.width}, padded + i * ${plane} + (y + ${g.pads[0]}) * ${g.paddedWidth} + ${g.pads[1]}, ${4 * g.width});
-  }
-}
-`,
+  }`;
+  return {
+    scratch: columns + padded + product.scratch,
+    pieces: g.batch,
+    source: `${product.source}${parted(name, 'dy, w, c, out', body)}`,
   };
 }

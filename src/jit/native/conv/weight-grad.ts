@@ -1,7 +1,8 @@
+import { parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
 import { range } from '../gemm/micro.ts';
 import { emitSums } from '../gemm/reduce.ts';
-import { cutEvenly } from '../gemm/tiles.ts';
+import { cutEvenly, share, shareOut } from '../gemm/tiles.ts';
 import { vectorType } from '../gemm/vector.ts';
 import { align, type Emitted } from './forward.ts';
 import type { Geometry } from './geometry.ts';
@@ -34,12 +35,10 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
     }
   }
   const image = g.bare ? g.channels * g.height * g.width : g.paddedImage;
+  const [pieces, loops] = shareOut(places, 'place');
   const products = places.map(
-    ({
-      start,
-      size,
-      count,
-    }) => `for (long k = ${start}; k < ${start + size * count}; k += ${size}) {
+    ({ start, size }, h) => `${loops[h]} {
+          const long k = ${start} + place * ${size};
           for (long u = 0; u < ${size}; u++) ${name}_row(image + group * ${g.groupChannels * g.paddedHeight * g.paddedWidth}, k + u, images, rows + u * ${length});
           ${tiles
             .map(
@@ -67,14 +66,14 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
     }
   }`,
   );
+  const whole = `float *turned = scratch + ${paddedFloats};
+  float *rows = turned + ${g.filters * length};
+  ${share(pieces)}
+  ${body.join('\n  ')}`;
   return {
     scratch: paddedFloats + (g.filters + placesAtOnce) * length,
-    source: `${parts.join('')}${emitRow(`${name}_row`, g, image, isa)}static void ${name}(const float *x, const float *dy, const float *c, float *out, float *scratch) {
-  float *turned = scratch + ${paddedFloats};
-  float *rows = turned + ${g.filters * length};
-  ${body.join('\n  ')}
-}
-`,
+    pieces,
+    source: `${parts.join('')}${emitRow(`${name}_row`, g, image, isa)}${parted(name, 'x, dy, c, out', whole)}`,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DType } from '../../../core/host-tensor.ts';
 import type { Node, Op } from '../../ir/ops.ts';
 import { type GemmCall, type GeneratedKernel, gemmKernel } from '../gemm/gemm.ts';
+import { share } from '../gemm/tiles.ts';
 import type { Base, CallItem } from '../plan/items.ts';
 import type { View } from '../plan/view.ts';
 import type { Precision } from '../precision.ts';
@@ -19,6 +20,7 @@ export class CallEmitter {
   private readonly parameters = new Parameters();
   private readonly helpers: string[] = [];
   private floats = 0;
+  private shared = false;
 
   constructor(bases: readonly Base[], item: CallItem, precision: Precision) {
     this.bases = bases;
@@ -29,7 +31,7 @@ export class CallEmitter {
 
   finish(body: string): UnitCode {
     const { parameters, helpers, floats } = this;
-    return { parameters: parameters.list, body, helpers, scratch: floats };
+    return { parameters: parameters.list, body, helpers, scratch: floats, shared: this.shared };
   }
 
   shape(i: number): readonly number[] {
@@ -60,16 +62,39 @@ export class CallEmitter {
     return at === 0 ? name : `(${name} + ${at})`;
   }
 
-  /** A call of a product of matrices. */
-  product(call: GemmCall, a: string, b: string, c: string, out: string): string {
-    return this.kernel(gemmKernel(call), a, b, c, out);
+  /** Declares `from` and `to`, the share of a thread of so many things. */
+  share(count: number): string {
+    this.shared = true;
+    return `  ${share(count)}`;
   }
 
-  /** A call of a generated kernel. */
-  kernel(generated: GeneratedKernel, a: string, b: string, c: string, out: string): string {
-    const { name, source, scratch } = generated;
+  /** A call of a product of matrices. */
+  product(
+    call: GemmCall,
+    a: string,
+    b: string,
+    c: string,
+    out: string,
+    whole = this.shared,
+  ): string {
+    return this.kernel(gemmKernel(call), a, b, c, out, whole);
+  }
+
+  /** A call of a generated kernel, which threads share where it is worth that and `whole` is not. */
+  kernel(
+    generated: GeneratedKernel,
+    a: string,
+    b: string,
+    c: string,
+    out: string,
+    whole = this.shared,
+  ): string {
+    const { name, source, scratch, divisible } = generated;
     if (!this.helpers.includes(source)) this.helpers.push(source);
     const own = scratch > 0 ? this.scratch(scratch) : 'NULL';
-    return `${name}(${a}, ${b}, ${c}, ${out}, ${own});`;
+    const operands = `${a}, ${b}, ${c}, ${out}, ${own}`;
+    if (whole || !divisible) return `${name}(${operands});`;
+    this.shared = true;
+    return `${name}_part(${operands}, me, all);`;
   }
 }

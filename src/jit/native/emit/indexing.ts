@@ -4,6 +4,9 @@ import { rowStrides } from '../plan/view.ts';
 import type { CallEmitter, CallRule } from './call.ts';
 import { literal, MEMORY_TYPE } from './elements.ts';
 
+/** Elements of a softmax below which waiting for another thread costs what it saves. */
+const ELEMENTS_WORTH_SHARING = 1 << 13;
+
 /** What is read where an index points outside: nothing that could pass for a result. */
 const outside = (node: Node) => literal(node.dtype === 'float32' ? Number.NaN : 0, node.dtype);
 
@@ -102,8 +105,12 @@ const cumsum: CallRule<'cumsum'> = (c, node) => {
 
 const softmax: CallRule<'softmax'> = (c, node) => {
   const length = node.shape.at(-1)!;
+  const rows = sizeOf(node.shape.slice(0, -1));
+  const shared = rows > 1 && rows * length >= ELEMENTS_WORTH_SHARING;
+  const [bounds, from, to] = shared ? [c.share(rows), 'from', 'to'] : ['', '0', rows];
   return `
-  for (long r = 0; r < ${sizeOf(node.shape.slice(0, -1))}; r++) {
+${bounds}
+  for (long r = ${from}; r < ${to}; r++) {
     const float *x = ${c.operand(0)} + r * ${length};
     float *y = ${c.result()} + r * ${length};
     float top = -INFINITY, sum = 0.0f;

@@ -5,6 +5,7 @@ import type { OpsOf } from '../plan/kinds.ts';
 import type { Step } from '../plan/schedule.ts';
 import { element, literal, VALUE_TYPE } from './elements.ts';
 import { accumulatorType, REDUCTIONS } from './reductions.ts';
+import { chooseSplit, type Split } from './split.ts';
 import { Parameters, type UnitCode } from './unit.ts';
 
 type Dims = readonly number[];
@@ -23,6 +24,8 @@ interface Store {
   readonly pointer: string;
 }
 
+type Reduction = Store & { readonly item: ReduceItem };
+
 class LoopNest {
   private readonly bases: readonly Base[];
   private readonly items: readonly LoopItem[];
@@ -32,6 +35,7 @@ class LoopNest {
   /** Lengths of the loops, outermost first, and which axes of the items each stands for. */
   private readonly lengths: number[];
   private readonly axes: number[][];
+  private readonly split: Split | undefined;
 
   constructor(bases: readonly Base[], { items, writes, reads }: Step) {
     this.bases = bases;
@@ -56,11 +60,30 @@ class LoopNest {
     this.axes = this.mergedAxes(dims);
     this.lengths = this.axes.map((group) => group.reduce((n, axis) => n * dims[axis], 1));
     this.sinkShortLoop();
+    const fits = (level: number) => this.stores.every((store) => this.separates(store, level));
+    this.split = chooseSplit(this.lengths, this.items.length, fits);
   }
 
   code(): UnitCode {
-    const lines = [...this.initialised(), ...this.loop(0)];
-    return { parameters: this.parameters.list, body: lines.join('\n'), helpers: [], scratch: 0 };
+    const { split } = this;
+    const bounds = split === undefined ? [] : [`  ${split.bounds}`];
+    const body = [...bounds, ...this.initialised(), ...this.loop(0)].join('\n');
+    const { list } = this.parameters;
+    return { parameters: list, body, helpers: [], scratch: 0, shared: split !== undefined };
+  }
+
+  /**
+   * Whether shares of a loop write to separate places, which for what is set before the loops must
+   * be a piece of memory each.
+   */
+  private separates(store: Store, level: number): boolean {
+    const step = this.stride(store.strides, level);
+    if (step === 0) return false;
+    if (store.item.kind !== 'reduce' || !this.revisits(store as Reduction)) return true;
+    const within = this.lengths.reduce((sum, length, other) => {
+      return other === level ? sum : sum + (length - 1) * this.stride(store.strides, other);
+    }, 0);
+    return within < step && step * this.lengths[level] === this.bases[store.item.base].size;
   }
 
   private isLocal(access: Access): boolean {
@@ -114,8 +137,8 @@ class LoopNest {
     return terms.length === 0 ? '0' : terms.join(' + ');
   }
 
-  private reduces(): (Store & { item: ReduceItem })[] {
-    return this.stores.filter((s): s is Store & { item: ReduceItem } => s.item.kind === 'reduce');
+  private reduces(): Reduction[] {
+    return this.stores.filter((s): s is Reduction => s.item.kind === 'reduce');
   }
 
   /** The outermost loop from which on all are summed over; above it the accumulator is set. */
@@ -134,10 +157,14 @@ class LoopNest {
   private initialised(): string[] {
     return this.reduces()
       .filter((store) => this.revisits(store))
-      .map(({ item, pointer }) => {
-        const { size } = this.bases[item.base];
+      .map(({ item, pointer, strides }) => {
         const identity = rule(item).identity[item.dtype as 'float32'];
-        return `  for (long i = 0; i < ${size}; i++) ${pointer}[i] = ${identity};`;
+        const each = this.split === undefined ? 0 : this.stride(strides, this.split.level);
+        const [from, to] =
+          this.split === undefined
+            ? ['0', `${this.bases[item.base].size}`]
+            : [`from * ${each}`, `${this.split.chunk === 0 ? 'last' : 'to'} * ${each}`];
+        return `  for (long i = ${from}; i < ${to}; i++) ${pointer}[i] = ${identity};`;
       });
   }
 
@@ -151,6 +178,9 @@ class LoopNest {
       return `${pad}${type} a${this.number(item)} = ${rule(item).identity[dtype as 'float32']};`;
     });
     const innermost = level === this.lengths.length - 1;
+    const split = this.split?.level === level ? this.split : undefined;
+    const chunked = split !== undefined && split.chunk > 1;
+    if (chunked) lines.push(`${pad}for (long c = from; c < to; c += ${split.chunk})`);
     if (innermost && this.lengths[level] >= SHORT) {
       const clauses = this.reduces()
         .filter((store) => this.accumulatedFrom(store) <= level)
@@ -159,7 +189,13 @@ class LoopNest {
         });
       lines.push(`#pragma omp simd${clauses.join('')}`);
     }
-    lines.push(`${pad}for (long i${level} = 0; i${level} < ${this.lengths[level]}; i${level}++) {`);
+    const [first, end] =
+      split === undefined
+        ? ['0', `${this.lengths[level]}`]
+        : chunked
+          ? ['c', `c + ${split.chunk}`]
+          : ['from', split.chunk === 0 ? 'last' : 'to'];
+    lines.push(`${pad}for (long i${level} = ${first}; i${level} < ${end}; i${level}++) {`);
     lines.push(...this.loop(level + 1), `${pad}}`);
     for (const store of mine) {
       const { item, pointer, strides } = store;
@@ -208,7 +244,7 @@ class LoopNest {
       const from = this.bases[item.operands[0].base].dtype;
       const store = storeOf.get(item);
       if (item.kind === 'reduce') {
-        lines.push(`${pad}${this.accumulate(store as Store & { item: ReduceItem }, args[0])}`);
+        lines.push(`${pad}${this.accumulate(store as Reduction, args[0])}`);
         return;
       }
       const value = elementOf(item, args, from);
@@ -230,7 +266,7 @@ class LoopNest {
     return `${pointer}[${guarded ? `${index} + ${access.offset}` : index}]`.replace('+ -', '- ');
   }
 
-  private accumulate(store: Store & { item: ReduceItem }, value: string): string {
+  private accumulate(store: Reduction, value: string): string {
     const { item, pointer, strides } = store;
     const place = `${pointer}[${this.index(strides)}]`;
     if (this.accumulatedFrom(store) < this.lengths.length) {

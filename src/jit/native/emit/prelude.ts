@@ -8,7 +8,8 @@
  * x = 2ᵉ·m with m near one, a polynomial for ln m (Cephes).
  *
  * Under AddressSanitizer, `CLOSE` forbids the arena and `OPEN` allows a piece of it: each unit may
- * touch its own arrays only, and none of their neighbours.
+ * touch its own arrays only, and none of their neighbours; not with several threads, which would have
+ * to wait for one another there.
  */
 export const PRELUDE = `#include <math.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@ export const PRELUDE = `#include <math.h>
 #if defined(__SANITIZE_ADDRESS__)
 void __asan_poison_memory_region(void const volatile *, size_t);
 void __asan_unpoison_memory_region(void const volatile *, size_t);
-#define CLOSE(bytes) __asan_poison_memory_region(arena, bytes)
+#define CLOSE(bytes) if (all == 1) __asan_poison_memory_region(arena, bytes)
 #define OPEN(offset, bytes) __asan_unpoison_memory_region(arena + offset, bytes)
 #else
 #define CLOSE(bytes)

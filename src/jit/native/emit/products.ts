@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../core/host-tensor.ts';
 import type { Node } from '../../ir/ops.ts';
-import type { GemmCall } from '../gemm/gemm.ts';
+import { FLOPS_WORTH_SHARING, type GemmCall } from '../gemm/gemm.ts';
 import { broadcastStrides, isContiguous, type View } from '../plan/view.ts';
 import { roundsOperands } from '../rounded.ts';
 import type { CallEmitter, CallRule } from './call.ts';
@@ -59,9 +59,15 @@ const matmul: CallRule<'matmul'> = (c, node) => {
     [name, ...strides.flatMap((s, i) => (s === 0 ? [] : [`b${i} * ${s}`]))].join(' + ');
   const size = call.m * call.n;
   const own = leading.map((_, i) => size * sizeOf(leading.slice(i + 1)));
-  const loops = leading.map((d, i) => `  for (long b${i} = 0; b${i} < ${d}; b${i}++)`);
-  const one = c.product(call, at(a, stepA), at(b, stepB), 'NULL', at(out, own));
-  return [...loops, `    ${one}`].join('\n');
+  const flops = 2 * batch * call.m * call.n * call.k;
+  const split = flops >= FLOPS_WORTH_SHARING ? leading.findIndex((d) => d > 1) : -1;
+  const bounds = split < 0 ? [] : [c.share(leading[split])];
+  const loops = leading.map((d, i) => {
+    const [from, to] = i === split ? ['from', 'to'] : ['0', `${d}`];
+    return `  for (long b${i} = ${from}; b${i} < ${to}; b${i}++)`;
+  });
+  const one = c.product(call, at(a, stepA), at(b, stepB), 'NULL', at(out, own), true);
+  return [...bounds, ...loops, `    ${one}`].join('\n');
 };
 
 const zeros = (c: CallEmitter, node: Product) =>
@@ -88,7 +94,7 @@ const gemm: CallRule<'gemm'> = (c, node) => {
   const at = `${addend}[${down ? (right ? `i * ${n} + j` : 'i') : right ? 'j' : '0'}]`;
   const fill = `  for (long i = 0; i < ${m}; i++) for (long j = 0; j < ${n}; j++) ${out}[i * ${n} + j] = ${at};`;
   if (k === 0) return fill;
-  return `${fill}\n  ${c.product({ ...call, accumulate: true }, a, b, 'NULL', out)}`;
+  return `${fill}\n  ${c.product({ ...call, accumulate: true }, a, b, 'NULL', out, true)}`;
 };
 
 export const PRODUCTS = { matmul, gemm };

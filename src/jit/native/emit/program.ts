@@ -7,12 +7,15 @@ import { emitCall } from './calls.ts';
 import { literal, MEMORY_TYPE } from './elements.ts';
 import { emitLoops } from './loops.ts';
 import { PRELUDE } from './prelude.ts';
+import { runByTeam, TEAM } from './team.ts';
 import { declaration, type Parameter, SCRATCH, type UnitCode } from './unit.ts';
 
 /** A step as C text, and what it needs to run. */
 export interface CSource {
   readonly source: string;
   readonly arenaBytes: number;
+  /** What each thread after the first needs behind the arena. */
+  readonly scratchBytes: number;
   /** Literal arrays too large for the text: they are handed in after the arguments. */
   readonly constants: readonly HostData[];
   /** Functions called per run. */
@@ -57,27 +60,62 @@ export function emitProgram(
   });
   const literals = new Literals(work.bases, inputs);
   const statements = codes.map((code, t) => {
-    const args = code.parameters.map((parameter) =>
-      argument(parameter, memory.locations, memory.scratch[t], literals),
-    );
+    const args = code.parameters.map((parameter) => {
+      const own = parameter.base === SCRATCH && code.shared;
+      const text = argument(parameter, memory.locations, memory.scratch[t], literals);
+      return own ? `me == 0 ? ${text} : (float *)own` : text;
+    });
+    if (code.shared) args.push('me', 'all');
     const open = memory.touched[t].map(({ offset, bytes }) => `OPEN(${offset}, ${bytes});`);
-    return `  CLOSE(${memory.arenaBytes}); ${[...open, `${names[t]}(${args.join(', ')});`].join(' ')}`;
+    return `CLOSE(${memory.arenaBytes}); ${[...open, `${names[t]}(${args.join(', ')});`].join(' ')}`;
   });
+  const { arenaBytes } = memory;
+  const scratchBytes = Math.max(
+    0,
+    ...codes.map((code) => (code.shared ? 64 * Math.ceil(code.scratch / 16) : 0)),
+  );
+  const shared = codes.map((code) => code.shared);
   const source = [
     PRELUDE,
+    TEAM,
     ...literals.definitions,
     ...helpers,
     ...definitions,
-    'void gibbs_run(char *arena, void *const *in, void *const *out) {',
-    ...statements,
-    `  OPEN(0, ${memory.arenaBytes});`,
-    '}',
+    ...running(statements, shared, arenaBytes, scratchBytes),
     '',
   ].join('\n');
-  const { arenaBytes } = memory;
   const { arrays: constants } = literals;
   const calls = names.length;
-  return { source, arenaBytes, constants, calls, functions: names, steps, work };
+  return { source, arenaBytes, scratchBytes, constants, calls, functions: names, steps, work };
+}
+
+/** C of `gibbs_run`: by one thread, where no unit can be shared. */
+function running(
+  statements: readonly string[],
+  shared: readonly boolean[],
+  arenaBytes: number,
+  scratchBytes: number,
+): string[] {
+  const open = `  OPEN(0, ${arenaBytes});`;
+  if (!shared.includes(true)) {
+    const head = 'void gibbs_run(char *arena, void *const *in, void *const *out, int threads) {';
+    return [head, '  const int all = 1;', ...statements.map((s) => `  ${s}`), open, '}'];
+  }
+  const lines: string[] = [];
+  statements.forEach((statement, t) => {
+    const alone = t > 0 && !shared[t - 1];
+    if (shared[t]) lines.push(...(alone ? ['  }'] : []), '  g_meet(team);', `  ${statement}`);
+    else lines.push(...(alone ? [] : ['  g_meet(team);', '  if (me == 0) {']), `    ${statement}`);
+  });
+  if (!shared.at(-1)) lines.push('  }');
+  return [
+    'static void steps(char *arena, void *const *in, void *const *out, char *own, long me, long all, Team *team) {',
+    ...lines,
+    '  g_meet(team);',
+    open,
+    '}',
+    runByTeam(arenaBytes, scratchBytes),
+  ];
 }
 
 function emitUnit(bases: readonly Base[], step: Step, precision: Precision): UnitCode {
@@ -87,8 +125,9 @@ function emitUnit(bases: readonly Base[], step: Step, precision: Precision): Uni
     : emitLoops(bases, step);
 }
 
-function functionText({ parameters, body }: UnitCode): string {
-  return `(${parameters.map(declaration).join(', ')}) {\n${body}\n}`;
+function functionText({ parameters, body, shared }: UnitCode): string {
+  const list = [...parameters.map(declaration), ...(shared ? ['long me', 'long all'] : [])];
+  return `(${list.join(', ')}) {\n${body}\n}`;
 }
 
 function argument(

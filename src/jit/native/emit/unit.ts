@@ -15,8 +15,10 @@ export interface UnitCode {
   readonly body: string;
   /** Functions that the body calls, as C text. */
   readonly helpers: readonly string[];
-  /** Floats of scratch space. */
+  /** Floats of scratch space, of each thread. */
   readonly scratch: number;
+  /** Whether it is given `me` and `all`, and thread `me` of `all` does its share. */
+  readonly shared: boolean;
 }
 
 export const SCRATCH = -1;

@@ -1,6 +1,6 @@
 import type { Isa } from './isa.ts';
 import { type Bias, range } from './micro.ts';
-import { cutEvenly } from './tiles.ts';
+import { cutEvenly, share, shareOut } from './tiles.ts';
 import { vectorType } from './vector.ts';
 
 /** A product with few columns whose operands are both contiguous along `k`. */
@@ -16,10 +16,13 @@ export interface DotProduct {
 const SUMS = 12;
 
 /**
- * C of `NAME(a, b, c, out)` with a [m, k] and b [n, k]: vectors lie along `k` and are added up at
+ * C of `NAME(a, b, c, out, me, all)` with a [m, k] and b [n, k]: vectors lie along `k` and are added up at
  * the end, in a fixed order.
  */
-export function emitDot({ name, m, n, k, bias, accumulate }: DotProduct, isa: Isa): string {
+export function emitDot(
+  { name, m, n, k, bias, accumulate }: DotProduct,
+  isa: Isa,
+): { readonly source: string; readonly pieces: number } {
   const v = vectorType(isa);
   const { width } = isa;
   const body = (rows: number) => {
@@ -66,12 +69,15 @@ export function emitDot({ name, m, n, k, bias, accumulate }: DotProduct, isa: Is
   };
   const groups = cutEvenly(m, Math.max(1, Math.floor(SUMS / n)));
   const cStep = { none: 0, row: 0, column: 1, full: n }[bias];
+  const [pieces, loops] = shareOut(groups, 'i');
   const calls = groups.map(
-    ({ start, size, count }) =>
-      `for (long i = 0; i < ${count}; i++) ${name}_${size}(a + (${start} + i * ${size}) * ${k}, b, c + (${start} + i * ${size}) * ${cStep}, out + (${start} + i * ${size}) * ${n});`,
+    ({ start, size }, g) =>
+      `${loops[g]} ${name}_${size}(a + (${start} + i * ${size}) * ${k}, b, c + (${start} + i * ${size}) * ${cStep}, out + (${start} + i * ${size}) * ${n});`,
   );
-  return `${groups.map(({ size }) => body(size)).join('')}static void ${name}(const float *a, const float *b, const float *c, float *out) {
+  const source = `${groups.map(({ size }) => body(size)).join('')}static void ${name}(const float *a, const float *b, const float *c, float *out, long me, long all) {
+  ${share(pieces)}
   ${calls.join('\n  ')}
 }
 `;
+  return { source, pieces };
 }

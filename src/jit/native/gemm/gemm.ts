@@ -2,9 +2,8 @@ import { ConfigError } from '../../../core/errors.ts';
 import { BF16_PREAMBLE, multiplyPairs, supportsBf16, toPairs } from './bf16.ts';
 import { emitDot } from './dot.ts';
 import { detectIsa, type Isa } from './isa.ts';
-import { type Bias, emitMicro, type MicroKernel } from './micro.ts';
-import { type Packing, pack } from './pack.ts';
-import { cutColumns, cutEvenly } from './tiles.ts';
+import type { Bias } from './micro.ts';
+import { type Emitted, type Product, signature, tiled } from './tiled.ts';
 import { vectorPreamble } from './vector.ts';
 
 /** A product of matrices whose sizes are known when it is compiled; everything is row-major. */
@@ -34,16 +33,18 @@ export interface GeneratedKernel {
   readonly name: string;
   /** Its definition, with what it needs; complete and safe to put beside other kernels. */
   readonly source: string;
-  /** Floats that `scratch` must have; 0: it may be NULL. */
+  /** Floats that `scratch` must have, of each thread; 0: it may be NULL. */
   readonly scratch: number;
+  /**
+   * Whether it is worth sharing: `NAME_part`, with `long me, long all` as further arguments, computes
+   * the share of thread `me` of `all`, which meets those of the others nowhere. The sums of an
+   * element are the same however many there are.
+   */
+  readonly divisible: boolean;
 }
 
-/** Products per sum before it is put down: longer ones would leave the cache. */
-const LONGEST_SUM = 1024;
-/** Rows of b that are read where they lie while all of them fit the second cache level. */
-const READ_IN_PLACE = 192 * 1024;
-/** With fewer rows, copying b costs more than it saves. */
-const ROWS_WORTH_PACKING = 32;
+/** A product with fewer is done before another thread has heard of it. */
+export const FLOPS_WORTH_SHARING = 1_000_000;
 /** Columns up to which vectors along k beat half-empty ones along the columns. */
 const FEW_COLUMNS = 4;
 
@@ -54,25 +55,31 @@ const FEW_COLUMNS = 4;
  */
 export function gemmKernel(call: GemmCall, isa: Isa = detectIsa()): GeneratedKernel {
   const name = nameOf(call, isa);
-  const { source, scratch } = oneProduct(`${name}_one`, normalise(call), isa);
+  const { source, scratch, pieces } = oneProduct(`${name}_one`, normalise(call), isa);
   const preamble = vectorPreamble(isa) + (call.precision === 'bf16' ? BF16_PREAMBLE : '');
   const { m, n, k, batch, bias } = call;
   const cStep = bias === 'full' ? m * n : 0;
   const body =
     batch === 1
-      ? `${name}_one(a, b, c, out, scratch);`
-      : `for (long i = 0; i < ${batch}; i++) ${name}_one(a + i * ${m * k}, b + i * ${k * n}, c + i * ${cStep}, out + i * ${m * n}, scratch);`;
+      ? `${name}_one(a, b, c, out, scratch, me, all);`
+      : `for (long i = 0; i < ${batch}; i++) ${name}_one(a + i * ${m * k}, b + i * ${k * n}, c + i * ${cStep}, out + i * ${m * n}, scratch, me, all);`;
   return {
     name,
     scratch,
-    source: once(
-      name,
-      `${preamble}${source}static void ${name}(const float *a, const float *b, const float *c, float *out, float *scratch) {
+    divisible: pieces > 1 && 2 * batch * m * n * k >= FLOPS_WORTH_SHARING,
+    source: once(name, `${preamble}${source}${parted(name, 'a, b, c, out', body)}`),
+  };
+}
+
+/** C of `NAME_part` with the given body, and of `NAME`, which is all of it. */
+export function parted(name: string, operands: string, body: string): string {
+  const [a, b, c, out] = operands.split(', ');
+  const list = `const float *${a}, const float *${b}, const float *${c}, float *${out}, float *scratch`;
+  return `static void ${name}_part(${list}, long me, long all) {
   ${body}
 }
-`,
-    ),
-  };
+static void ${name}(${list}) { ${name}_part(${operands}, scratch, 0, 1); }
+`;
 }
 
 /** The source of a kernel, so that it may come twice: alone and with another kernel that uses it. */
@@ -86,11 +93,6 @@ function nameOf(call: GemmCall, isa: Isa): string {
   const tags = `${bias === 'none' ? '' : `_${bias}`}${accumulate ? '_acc' : ''}`;
   return `gemm_${kind}_${form}_${m}x${n}x${k}${batch === 1 ? '' : `_b${batch}`}${tags}`;
 }
-
-type Product = Omit<GemmCall, 'batch'> & {
-  /** Exchange a and b in the call. */
-  readonly swapped: boolean;
-};
 
 /** A vector is its own transpose, and a column times a matrix is a row times its transpose. */
 function normalise({ batch: _, ...call }: GemmCall): Product {
@@ -111,27 +113,21 @@ function normalise({ batch: _, ...call }: GemmCall): Product {
   };
 }
 
-function oneProduct(
-  name: string,
-  product: Product,
-  isa: Isa,
-): { readonly source: string; readonly scratch: number } {
+function oneProduct(name: string, product: Product, isa: Isa): Emitted {
   const { n, transA, swapped } = product;
   const few = n <= FEW_COLUMNS && !transA && product.k >= 2 * isa.width;
   const emit = product.precision === 'bf16' ? paired : few ? fewColumns : tiled;
-  const { source, scratch } = emit(name, product, isa);
+  const { source, scratch, pieces } = emit(name, product, isa);
   const [first, second] = swapped ? ['b', 'a'] : ['a', 'b'];
   return {
     scratch,
-    source: `${source}static void ${name}(const float *${first}, const float *${second}, const float *c, float *out, float *scratch) {
-  ${name}_body(a, b, c, out, scratch);
+    pieces,
+    source: `${source}static void ${name}(const float *${first}, const float *${second}, const float *c, float *out, float *scratch, long me, long all) {
+  ${name}_body(a, b, c, out, scratch, me, all);
 }
 `,
   };
 }
-
-const signature = (name: string) =>
-  `static void ${name}_body(const float *a, const float *b, const float *c, float *out, float *scratch)`;
 
 function fewColumns(name: string, product: Product, isa: Isa) {
   const { n, k, transB } = product;
@@ -141,8 +137,9 @@ function fewColumns(name: string, product: Product, isa: Isa) {
   `;
   return {
     scratch: transB ? 0 : n * k,
-    source: `${dot}${signature(name)} {
-  ${transB ? '' : turn}${name}_dot(a, ${transB ? 'b' : 'scratch'}, c, out);
+    pieces: dot.pieces,
+    source: `${dot.source}${signature(name)} {
+  ${transB ? '' : turn}${name}_dot(a, ${transB ? 'b' : 'scratch'}, c, out, me, all);
 }
 `,
   };
@@ -164,96 +161,16 @@ function paired(name: string, product: Product, isa: Isa) {
     toPairs('a', 'scratch', { k, other: m, alongRows: !transA }),
     toPairs('b', `scratch + ${atB}`, { k, other: n, alongRows: transB }),
   ];
+  // Threads would have to wait for the rounded operands.
   return {
     scratch: rest + inner.scratch,
+    pieces: 1,
     source: `${inner.source}${signature(name)} {
+  if (me > 0) return;
   ${a}
   ${b}
-  ${name}_pairs_body(scratch, scratch + ${atB}, c, out, scratch + ${rest});
+  ${name}_pairs_body(scratch, scratch + ${atB}, c, out, scratch + ${rest}, 0, 1);
 }
 `,
   };
-}
-
-function tiled(name: string, product: Product, isa: Isa, multiply?: MicroKernel['multiply']) {
-  const { m, n, k, transA, transB } = product;
-  const { width } = isa;
-  const packing: Packing = transB
-    ? 'transpose'
-    : Math.min(k, LONGEST_SUM) * n > READ_IN_PLACE && m >= ROWS_WORTH_PACKING
-      ? 'copy'
-      : 'none';
-  const blocks = cutEvenly(k, LONGEST_SUM);
-  const split = blocks.length > 1 || blocks[0].count > 1;
-  const panels = cutColumns(n, isa, m);
-  const parts: string[] = [];
-  const body: string[] = [];
-  // Sums that are put down in between begin with what is added and go on from the result.
-  if (split) body.push(...begin(product));
-  const [bias, accumulate] = split
-    ? (['none', true] as const)
-    : ([product.bias, product.accumulate] as const);
-  const cStep = { none: [0, 0], row: [0, 1], column: [1, 0], full: [n, 1] }[bias];
-
-  for (const block of blocks) {
-    const inner: string[] = [];
-    for (const panel of panels) {
-      inner.push(
-        `for (long q = 0; q < ${panel.count}; q++) {`,
-        `  const long j = ${panel.start} + q * ${panel.vectors * width};`,
-        ...pack(packing, panel, block.size, product, isa).map((line) => `  ${line}`),
-      );
-      const [aRow, aColumn] = transA ? [1, m] : [k, 1];
-      for (const { start, size, count } of cutEvenly(m, isa.rows[panel.vectors - 1])) {
-        const kernel: MicroKernel = {
-          name: `${name}_${size}x${panel.vectors}_${panel.tail}`,
-          rows: size,
-          vectors: panel.vectors,
-          tail: panel.tail,
-          k: split ? 'k' : k,
-          aRow,
-          aColumn,
-          bRow: packing === 'none' ? n : panel.vectors * width,
-          outRow: n,
-          bPadded: packing !== 'none',
-          bias,
-          accumulate,
-          multiply,
-        };
-        const source = emitMicro(kernel, isa);
-        if (!parts.includes(source)) parts.push(source);
-        const a = `a + i * ${aRow} + p * ${aColumn}`;
-        const b = packing === 'none' ? `b + p * ${n} + j` : 'scratch';
-        const length = split ? `, ${block.size}` : '';
-        inner.push(
-          `  for (long i = ${start}; i < ${start + size * count}; i += ${size})`,
-          `    ${kernel.name}(${a}, ${b}, c + i * ${cStep[0]} + j * ${cStep[1]}, out + i * ${n} + j${length});`,
-        );
-      }
-      inner.push('}');
-    }
-    body.push(
-      `for (long p = ${block.start}; p < ${block.start + block.size * block.count}; p += ${block.size}) {`,
-      ...inner.map((line) => `  ${line}`),
-      '}',
-    );
-  }
-  const widest = Math.max(...panels.map((panel) => panel.vectors)) * width;
-  const deepest = Math.max(...blocks.map((block) => block.size));
-  return {
-    scratch: packing === 'none' ? 0 : widest * deepest,
-    source: `${parts.join('')}${signature(name)} {
-  ${body.join('\n  ')}
-}
-`,
-  };
-}
-
-function begin({ m, n, bias, accumulate }: Product): string[] {
-  if (accumulate && bias === 'none') return [];
-  const value = { none: '0', row: 'c[j]', column: 'c[i]', full: `c[i * ${n} + j]` }[bias];
-  return [
-    `for (long i = 0; i < ${m}; i++)`,
-    `  for (long j = 0; j < ${n}; j++) out[i * ${n} + j] ${accumulate ? '+=' : '='} ${value};`,
-  ];
 }

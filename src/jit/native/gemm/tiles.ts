@@ -19,6 +19,30 @@ export function cutEvenly(length: number, most: number): Pieces[] {
   return pieces.filter((p) => p.count > 0);
 }
 
+/** C that declares `from` and `to`: the share of thread `me` of `count` things, of `each` numbers each. */
+export const share = (count: number, each = 1) => {
+  const times = each === 1 ? '' : ` * ${each}`;
+  return `const long from = ${count} * me / all${times}, to = ${count} * (me + 1) / all${times};`;
+};
+
+/**
+ * How many pieces there are in all groups, and for each group the head of a loop over the numbers,
+ * within it, of those of its pieces that lie between `from` and `to`.
+ */
+export function shareOut(
+  groups: readonly { readonly count: number }[],
+  index: string,
+): readonly [pieces: number, loops: readonly string[]] {
+  let before = 0;
+  const loops = groups.map(({ count }) => {
+    const first = before === 0 ? 'from' : `(from > ${before} ? from - ${before} : 0)`;
+    const head = `for (long ${index} = ${first}; ${index} < ${count} && ${index} + ${before} < to; ${index}++)`;
+    before += count;
+    return head;
+  });
+  return [before, loops];
+}
+
 /** Columns that are worked on together. */
 export interface Panel {
   /** The first column of the first panel. */
