@@ -1,3 +1,4 @@
+import { ConfigError } from '../../core/errors.ts';
 import type { Graph } from '../ir/ops.ts';
 import { optimise } from '../passes/index.ts';
 import type { JitStats } from '../run/stats.ts';
@@ -34,7 +35,8 @@ const ROUNDED: Partial<Tolerance> = { relative: 0.02, strays: 0.02, strayRelativ
 
 /**
  * What runs a recorded graph as compiled C: strictly (`native`), or with others in reserve (`auto`).
- * @throws NativeBuildError where only C will do and there is no compiler, or it fails.
+ * @throws NativeBuildError where only C will do and there is no compiler, or it fails; ConfigError
+ * for a number of threads that is none.
  */
 export function openNative(
   { executor, precision, threads }: Choice,
@@ -44,6 +46,9 @@ export function openNative(
   others: Others,
   stats: JitStats,
 ): Session {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new ConfigError(`jit: threads is ${threads}; give a whole number from 1 on`);
+  }
   const code = sourceOf(recorded, hash, precision);
   const { reference } = others;
   const oracle = () => others.of(withRoundedOperands(optimise(recorded)));
