@@ -15,8 +15,8 @@ export type { Session };
 export interface Choice {
   readonly executor: string;
   readonly precision: Precision;
-  /** Within one run. */
-  readonly threads: number;
+  /** Within one run; default 1. */
+  readonly threads?: number;
 }
 
 /** What else runs a graph, in float32. */
@@ -39,7 +39,7 @@ const ROUNDED: Partial<Tolerance> = { relative: 0.02, strays: 0.02, strayRelativ
  * for a number of threads that is none.
  */
 export function openNative(
-  { executor, precision, threads }: Choice,
+  { executor, precision, threads = 1 }: Choice,
   recorded: Graph,
   hash: string,
   name: string,
