@@ -12,8 +12,6 @@ interface Task {
   readonly ours: string;
   readonly peer: string;
   readonly args: readonly string[];
-  /** Whether the peer takes --compile. */
-  readonly compiles: boolean;
   readonly warmup: number;
   readonly iters: number;
 }
@@ -23,30 +21,39 @@ const ncsnpp = (width: number): Task => ({
   ours: 'ours/image-task.ts',
   peer: 'peers/ncsnpp.py',
   args: ['--task', 'step', '--width', String(width), '--batch', '32'],
-  compiles: false,
   warmup: 3,
   iters: 5,
 });
 
-const TOY: Task = { name: 'gpu-toy-step', ours: 'ours/toy-step.ts', peer: 'peers/toy_step.py', args: [], compiles: true, warmup: 50, iters: 100 }; // biome-ignore format: one line
-const NICE: Task = { name: 'gpu-nice-ddaebm', ours: 'ours/nice-step.ts', peer: 'peers/nice.py', args: ['--method', 'ddaebm'], compiles: false, warmup: 10, iters: 20 }; // biome-ignore format: one line
+const TOY: Task = { name: 'gpu-toy-step', ours: 'ours/toy-step.ts', peer: 'peers/toy_step.py', args: [], warmup: 50, iters: 100 }; // biome-ignore format: one line
+const NICE: Task = { name: 'gpu-nice-ddaebm', ours: 'ours/nice-step.ts', peer: 'peers/nice.py', args: ['--method', 'ddaebm'], warmup: 10, iters: 20 }; // biome-ignore format: one line
 const TASKS: readonly Task[] = [TOY, NICE, ncsnpp(32), ncsnpp(64), ncsnpp(128)];
 
-/** Peak of float32 arithmetic without tensor cores, in TFLOP/s, by the makers' data sheets. */
-const PEAKS: readonly (readonly [RegExp, number])[] = [
-  [/H100 PCIe/, 51],
-  [/H100|H200/, 67],
-  [/A100/, 19.5],
-  [/V100/, 15.7],
-  [/L40S/, 91.6],
-  [/RTX 4090/, 82.6],
-  [/RTX 3090/, 35.6],
-  [/\bA10\b/, 31.2],
-  [/\bL4\b/, 30.3],
-  [/\bT4\b/, 8.1],
+/** Of products, in both of which everything else is float32. */
+const PRECISIONS = ['float32', 'float16'] as const;
+type Precision = (typeof PRECISIONS)[number];
+
+/**
+ * Peaks in TFLOP/s by the makers' data sheets: of float32 without tensor cores, of float16 with them,
+ * added in float32, for matrices that are not sparse.
+ */
+const PEAKS: readonly (readonly [RegExp, Readonly<Record<Precision, number>>])[] = [
+  [/H100 PCIe/, { float32: 51, float16: 756 }],
+  [/H100|H200/, { float32: 67, float16: 989 }],
+  [/A100/, { float32: 19.5, float16: 312 }],
+  [/V100/, { float32: 15.7, float16: 125 }],
+  [/L40S/, { float32: 91.6, float16: 362 }],
+  [/RTX 4090/, { float32: 82.6, float16: 165 }],
+  [/RTX 3090/, { float32: 35.6, float16: 71 }],
+  [/\bA10\b/, { float32: 31.2, float16: 125 }],
+  [/\bL4\b/, { float32: 30.3, float16: 121 }],
+  [/\bT4\b/, { float32: 8.1, float16: 65 }],
 ];
 
-/** Lets the bench run on a driver without a card, to see that it works; its times mean nothing. */
+/**
+ * Lets the bench run on a driver without a card, with peers on the processor, to see that it works; its
+ * times mean nothing.
+ */
 const SOFTWARE = 'GIBBS_BENCH_SOFTWARE';
 
 /** Training steps on a graphics card: ours on WebGPU and CUDA, PyTorch on the same card. */
@@ -85,31 +92,39 @@ async function measure(
   options: SurveyOptions,
 ): Promise<Findings> {
   const ours = typescriptCommand(new URL(task.ours, import.meta.url));
-  const peers = await pythonPeers(
-    {
-      torch: new URL(task.peer, import.meta.url),
-      compile: task.compiles,
-      args: [...task.args, '--device', 'cuda'],
-      warmup: task.warmup,
-    },
-    options,
-  );
-  const mine = devices.map(
-    (device): ContestantSpec => ({
-      label: `ours on ${device}`,
-      role: 'ours',
-      command: ours.command,
-      args: [...ours.args, ...serveArgs(options.threads, task.warmup), ...task.args],
-      env: { GIBBS_DEVICE: device, GIBBS_EXECUTOR: 'onnx' },
-    }),
-  );
-  const specs = [...mine, ...peers.specs.filter(({ label }) => options.wanted(label))];
+  const where = process.env[SOFTWARE] === '1' ? 'cpu' : 'cuda';
+  const specs: ContestantSpec[] = [];
+  let missing: readonly MissingPeer[] = [];
+  for (const precision of PRECISIONS) {
+    const titled = (label: string) => `${label}, ${precision}`;
+    for (const device of devices) {
+      specs.push({
+        label: titled(`ours on ${device}`),
+        role: 'ours',
+        command: ours.command,
+        args: [...ours.args, ...serveArgs(options.threads, task.warmup), ...task.args],
+        env: { GIBBS_DEVICE: device, GIBBS_EXECUTOR: 'onnx', GIBBS_PRECISION: precision },
+      });
+    }
+    const peers = await pythonPeers(
+      {
+        torch: new URL(task.peer, import.meta.url),
+        compile: true,
+        args: [...task.args, '--device', where, '--precision', precision],
+        warmup: task.warmup,
+      },
+      options,
+    );
+    const named = peers.specs.map((spec) => ({ ...spec, label: titled(spec.label) }));
+    specs.push(...named.filter(({ label }) => options.wanted(label)));
+    missing = peers.missing;
+  }
   const iters = options.quick ? Math.ceil(task.iters / 2) : task.iters;
   const { rounds, onProgress } = options;
   const entries = await runRounds(specs, { rounds, iters, onProgress });
   return {
     rows: rowsOf(task, entries, options.threads),
-    text: tableOf(task, entries, peers.missing, card),
+    text: tableOf(task, entries, missing, card),
     contestants: entries.map(({ spec, introduction, timings, error }) => ({
       ...{ task: task.name, card, label: spec.label, role: spec.role, ...introduction, error },
       rounds: timings.map((timing) => timing ?? null),
@@ -120,16 +135,22 @@ async function measure(
 
 const wallsOf = ({ timings }: Entry) => timings.map((timing) => timing?.wallMs);
 const wallOf = (entry: Entry) => median(wallsOf(entry).filter((wall) => wall !== undefined));
+/** By the label, as `measure` has made it. */
+const precisionOf = ({ spec }: Entry): Precision =>
+  PRECISIONS.find((name) => spec.label.endsWith(name)) ?? 'float32';
 const ran = ({ error, introduction }: Entry) => error === undefined && introduction !== undefined;
 
-/** Every way of ours against every peer, by elapsed time: the card's own. */
+/** Every way of ours against every peer of its precision, by elapsed time: the card's own. */
 function rowsOf(task: Task, entries: readonly Entry[], threads: number): Row[] {
   const unit = 'wall-ms/iteration';
   return entries
     .filter((entry) => ran(entry) && entry.spec.role === 'ours')
     .flatMap((ours): Row[] => {
       const same = { name: `${task.name} (${ours.spec.label})`, unit, threads, ours: wallOf(ours) } as const; // biome-ignore format: one line
-      const peers = entries.filter((entry) => ran(entry) && entry.spec.role === 'peer');
+      const peers = entries.filter(
+        (entry) =>
+          ran(entry) && entry.spec.role === 'peer' && precisionOf(entry) === precisionOf(ours),
+      );
       if (peers.length === 0) return [{ ...same, peer: null, peerName: '', ratio: null }];
       return peers.map((peer) => ({
         ...same,
@@ -148,10 +169,11 @@ function tableOf(
   card: string,
 ): string {
   const flops = entries.map(({ introduction }) => introduction?.flops).find((n) => n !== undefined);
-  const peak = PEAKS.find(([name]) => name.test(card))?.[1];
+  const peaks = PEAKS.find(([name]) => name.test(card))?.[1];
   const lines = entries.map((entry) => {
     if (!ran(entry)) return `  ${entry.spec.label}: ${entry.error ?? 'did not start'}`;
     const wall = wallOf(entry);
+    const peak = peaks?.[precisionOf(entry)];
     const speed = flops === undefined ? undefined : flops / wall / 1e9;
     const share = speed === undefined || peak === undefined ? '' : `, ${((100 * speed) / peak).toFixed(1)} % of ${peak}`; // biome-ignore format: one line
     const rate = speed === undefined ? '' : `, ${speed.toPrecision(3)} TFLOP/s${share}`;

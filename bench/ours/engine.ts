@@ -1,4 +1,4 @@
-import { device } from '../../src/jit/index.ts';
+import { defaultPrecision, device } from '../../src/jit/index.ts';
 import { findCompiler } from '../../src/jit/native/build/compiler.ts';
 import { versionOf } from './toy-task.ts';
 
@@ -10,8 +10,10 @@ export function ourEngine(): { name: string; versions: Record<string, string> } 
   }
   const version = versionOf('onnxruntime-node');
   const where = device() === 'cpu' ? '' : ` on ${device()}`;
+  const precision = defaultPrecision();
+  const rounded = precision === 'float32' ? '' : `, ${precision}`;
   return {
-    name: `Gibbs, ONNX Runtime ${version}${where}`,
+    name: `Gibbs, ONNX Runtime ${version}${where}${rounded}`,
     versions: { 'onnxruntime-node': version },
   };
 }

@@ -10,7 +10,7 @@ import { asTensor, isLeaf, isTensor, leafSpec, lift, liftFresh, specKey } from '
 import { explainNative } from './native/explain.ts';
 import { isNative, openNative, type Session } from './native/open.ts';
 import { compilesToC, type Precision, precisionFor } from './native/precision.ts';
-import { dialectOf } from './onnx/dialect.ts';
+import { dialectOf, formOf } from './onnx/dialect.ts';
 import { lowerToOnnx } from './onnx/lower.ts';
 import { optimise } from './passes/index.ts';
 import { BufferPool } from './run/buffers.ts';
@@ -170,7 +170,7 @@ export function jit<A extends unknown[], R>(
       lowerToOnnx(lean, name, undefined, dialectOf(provider, precision));
     const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, { threads, provider });
     const openOnnx = (): Session => {
-      const form = precision === 'float16' ? `${provider} ${precision}` : provider;
+      const form = formOf(provider, precision);
       let model = readCache(hash, form);
       if (model === undefined) {
         model = toOnnx(optimise(recorded.graph));

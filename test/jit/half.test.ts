@@ -9,6 +9,7 @@ import { lowerToOnnx } from '../../src/jit/onnx/lower.ts';
 import { optimise } from '../../src/jit/passes/index.ts';
 import { needHalf } from '../../src/jit/run/half.ts';
 import { OnnxSession } from '../../src/jit/run/session.ts';
+import { openSection } from '../../src/jit/section-session.ts';
 import { trace } from '../../src/jit/trace/tracer.ts';
 import { ddaebm } from '../../src/objectives/ddaebm.ts';
 import { environment } from '../../src/train/environment.ts';
@@ -271,6 +272,20 @@ describe('the choice of float16', () => {
     expect([...values(f(x))]).toEqual([2, 4]);
     expect(f.stats()).toMatchObject({ onnxCalls: 1, nativeCalls: 0 });
     expect(f.explain(x)).not.toContain('functions');
+  });
+
+  it('is that of a section of a graph, too', () => {
+    vi.stubEnv('GIBBS_PRECISION', 'float16');
+    const [x, w] = [drawn([220, 260], 0), drawn([260, 240], 1)];
+    const product = (x: Tensor, w: Tensor) => tf.matMul(x, w);
+    const specs = [x, w].map(({ shape }) => ({ shape, dtype: 'float32' as const }));
+    const graph = optimise(trace(specs, ([x, w]) => [product(x, w)]));
+    const inputs = [0, 1].map((index) => ({ kind: 'argument' as const, index }));
+    const outputs = [{ kind: 'result' as const, index: 0 }];
+    const result = hostTensor(new Float32Array(220 * 240), [220, 240]);
+    const slots = [x, w].map((t) => hostTensor(values(t), t.shape));
+    openSection({ graph, inputs, outputs }, 'section').run(slots, [result]);
+    expect(result.data).toEqual(values(inHalf(product)(x, w)));
   });
 
   it('can be made by the environment, and is recorded with a run', () => {

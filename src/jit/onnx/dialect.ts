@@ -34,6 +34,10 @@ export const DIALECTS: Readonly<Record<Provider, Dialect>> = {
   webgpu: { ...STANDARD, mostOperands: 8, backwardFromAnywhere: false },
 };
 
+/** Names the models that a provider gets in a precision. */
+export const formOf = (provider: Provider, precision: Precision): string =>
+  precision === 'float16' ? `${provider} ${precision}` : provider;
+
 /** What a provider takes in a precision. */
 export function dialectOf(provider: Provider, precision: Precision): Dialect {
   const dialect = DIALECTS[provider];
