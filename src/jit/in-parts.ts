@@ -41,9 +41,14 @@ export interface PartsFunction<C, R> {
    * leaves all arguments as they were.
    */
   run(common: Liftable<C>, own: OwnArgument): Generator<Float32Array | undefined, R, void>;
+  /** Calls of parts in one run. */
+  calls(common: Liftable<C>): number;
   /** Lets go of what was compiled, and of the memory that it holds. */
   dispose(): void;
 }
+
+/** The argument that says which part it is; not a name that a caller may have. */
+const PLACE = '#place';
 
 /** A section with what runs it. */
 interface Step {
@@ -86,32 +91,38 @@ export function inParts<C, R>(
   options: PartsOptions,
 ): PartsFunction<C, R> {
   const { parts, place, own, donate = false, name = fn.name || 'anonymous', executor } = options;
-  const names = Object.keys(own);
+  const size = place.size * parts;
+  const specs: Readonly<Record<string, LeafSpec>> = {
+    ...own,
+    [PLACE]: { shape: [size], dtype: 'float32' },
+  };
+  const names = Object.keys(specs);
   const compiled = new Map<string, Compiled>();
 
   const record = (inputs: readonly LeafSpec[], structure: Structure) => {
     registerMissingGradients();
     const commonLeaves = inputs.length;
     let resultStructure: Structure | undefined;
-    const everyPart = { rank: 'any', size: place.size * parts } as const;
-    const graph = asOneRank(everyPart, () =>
-      trace([...inputs, ...names.map((key) => own[key])], (tensors) => {
-        const common = unflatten(structure, tensors.slice(0, commonLeaves)) as unknown as C;
-        const mine = names.map((key, i) => [key, tensors[commonLeaves + i]] as const);
-        const result = flatten(fn(common, Object.fromEntries(mine)), isLeaf);
-        resultStructure = result.structure;
-        return result.leaves.map((leaf) => asTensor(leaf));
-      }),
-    );
+    const graph = trace([...inputs, ...names.map((key) => specs[key])], (tensors) => {
+      const common = unflatten(structure, tensors.slice(0, commonLeaves)) as unknown as C;
+      const { [PLACE]: at, ...mine } = Object.fromEntries(
+        names.map((key, i) => [key, tensors[commonLeaves + i]]),
+      );
+      const result = flatten(
+        asOneRank({ at, size }, () => fn(common, mine)),
+        isLeaf,
+      );
+      resultStructure = result.structure;
+      return result.leaves.map((leaf) => asTensor(leaf));
+    });
     return { graph, structure: resultStructure as Structure };
   };
 
   const compile = (inputs: readonly LeafSpec[], structure: Structure): Compiled => {
     const recorded = record(inputs, structure);
     const graph = optimise(recorded.graph);
-    const total = place.size * parts;
     const places = names.map((_, i) => inputs.length + i);
-    const { levels } = cutIntoParts(graph, { own: new Set(places), parts, total });
+    const { levels } = cutIntoParts(graph, { own: new Set(places), parts, total: size });
     const reduced = new Map<number, Slot>();
     const kept = Array.from({ length: parts }, () => new Map<number, Slot>());
     const longest = Math.max(0, ...levels.map(({ each }) => vectorLength(graph, each)));
@@ -171,7 +182,9 @@ export function inParts<C, R>(
       switch (input.kind) {
         case 'argument': {
           const { index } = input;
-          return index < commonLeaves ? slots[index] : drawn(part, names[index - commonLeaves]);
+          if (index < commonLeaves) return slots[index];
+          const own = names[index - commonLeaves];
+          return own === PLACE ? oneHot(size, place.rank * parts + part) : drawn(part, own);
         }
         case 'result':
           return results[input.index];
@@ -216,6 +229,7 @@ export function inParts<C, R>(
 
   return {
     run: run as PartsFunction<C, R>['run'],
+    calls: (common) => parts * target(common).found.levels.filter(({ each }) => each).length,
     dispose() {
       for (const { levels } of compiled.values()) {
         for (const { common, each } of levels) {
@@ -226,4 +240,10 @@ export function inParts<C, R>(
       compiled.clear();
     },
   };
+}
+
+function oneHot(size: number, at: number): Slot {
+  const data = new Float32Array(size);
+  data[at] = 1;
+  return { data, shape: [size], dtype: 'float32' };
 }

@@ -1,4 +1,3 @@
-import { ConfigError } from '../core/errors.ts';
 import { type Tensor, tf } from './tf.ts';
 import { RANK_MEAN } from './trace/rank-mean.ts';
 import { activeTracer } from './trace/tracer.ts';
@@ -21,8 +20,8 @@ export interface RankPlace {
   readonly size: number;
 }
 
-/** A place, or any of so many: what is traced there must be the same for all of them. */
-type TracedPlace = RankPlace | { readonly rank: 'any'; readonly size: number };
+/** A place, or any of so many, told by the one of `at` [size] that is 1 and not 0. */
+type TracedPlace = RankPlace | { readonly at: Tensor; readonly size: number };
 
 let current: TracedPlace | undefined;
 
@@ -37,24 +36,28 @@ export function rankCount(): number {
   return current?.size ?? 1;
 }
 
-/**
- * `x` of the next rank, that of the first for the last; with one rank `x` itself.
- * @throws ConfigError in a step that is worked off in parts, which are all the same.
- */
+/** `x` of the next rank, that of the first for the last; with one rank `x` itself. */
 export function fromNextRank(x: Tensor): Tensor {
-  const { rank, size } = current ?? { rank: 0, size: 1 };
+  const place = current ?? { rank: 0, size: 1 };
+  const { size } = place;
   if (size === 1) return x;
-  if (rank === 'any') {
-    throw new ConfigError(
-      'this method pairs samples across the batch, which it does not do in parts; use parts: 1 (--parts 1)',
-    );
-  }
+  if ('at' in place) return fromNextOf(place.at, x);
+  const { rank } = place;
   const others = x.shape.slice(1).map((): [number, number] => [0, 0]);
   const rows = x.shape[0];
   const mine = tf.pad(x, [[rank * rows, (size - 1 - rank) * rows], ...others]);
   const all = tf.mul(rankMean(mine), size);
   const begin = x.shape.map((_, i) => (i === 0 ? ((rank + 1) % size) * rows : 0));
   return tf.slice(all, begin, x.shape);
+}
+
+/** The same in a graph for every rank. */
+function fromNextOf(at: Tensor, x: Tensor): Tensor {
+  const [size] = at.shape;
+  const column = [size, ...x.shape.map(() => 1)];
+  const all = tf.mul(rankMean(tf.mul(tf.reshape(at, column), tf.expandDims(x, 0))), size);
+  const next = tf.concat([tf.slice(at, [size - 1], [1]), tf.slice(at, [0], [size - 1])]);
+  return tf.sum(tf.mul(all, tf.reshape(next, column)), 0);
 }
 
 /** Records `fn` as the share of one process, or of any part: marks count while it runs. */

@@ -15,6 +15,8 @@ export interface Progress {
   /** `compile` before the first iteration, `train` after, `done` once at the end. */
   readonly phase: 'compile' | 'train' | 'done';
   readonly step: number;
+  /** Share of the iteration under way that is done, where it is made in parts. */
+  readonly share?: number;
   readonly steps: number;
   /** Iterations per second over the last seconds; 0 while unknown. */
   readonly stepsPerSecond: number;

@@ -83,10 +83,11 @@ export function formatProgress(
   metrics: readonly string[] = Object.keys(progress.metrics).slice(0, 3),
 ): string {
   const { step, steps, phase, stepsPerSecond, etaSeconds } = progress;
+  const within = progress.share === undefined ? '' : ` + ${Math.floor(100 * progress.share)} %`;
   const share = steps > 0 ? step / steps : 1;
   const full = Math.floor(share * BAR_WIDTH);
   const bar = '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
-  const head = `${name}  ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${step}/${steps}`;
+  const head = `${name}  ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${step}/${steps}${within}`;
   if (phase === 'compile') return `${head}  compiling`;
   const parts = [head];
   if (stepsPerSecond > 0) parts.push(`${stepsPerSecond.toFixed(1)} it/s`);

@@ -39,6 +39,8 @@ export class Session<State> {
   readonly #speed = new Speedometer();
   readonly #resumedFrom: number;
   #state: State | HostState;
+  /** Of the iteration under way, where it is made in parts. */
+  #share = 0;
   #sums: Record<string, number> = {};
   #count = 0;
   #lastRow: MetricsRow | undefined;
@@ -123,6 +125,7 @@ export class Session<State> {
   #after(metrics: Metrics): void {
     const { logEvery = 100 } = this.#options;
     this.step++;
+    this.#share = 0;
     this.#speed.tick(this.step);
     this.#collect(metrics);
     if (this.step % logEvery === 0 || this.step === this.#options.steps) this.#log();
@@ -130,7 +133,11 @@ export class Session<State> {
   }
 
   #teamOf(parallel: Parallel<State>): Team<State> | PartsTeam<State> {
-    const settings = { ...this.#options, data: this.#batch };
+    const onPiece = (share: number) => {
+      this.#share = share;
+      this.report('train');
+    };
+    const settings = { ...this.#options, data: this.#batch, onPiece };
     const { objective } = this.#options;
     return (parallel.parts ?? 1) === 1
       ? new Team(objective, parallel, settings)
@@ -155,6 +162,7 @@ export class Session<State> {
     onProgress({
       phase,
       step: this.step,
+      ...(this.#share > 0 && { share: this.#share }),
       steps,
       stepsPerSecond: rate,
       etaSeconds: rate > 0 ? (steps - this.step) / rate : undefined,

@@ -37,6 +37,7 @@ describe('gibbs', () => {
       [['run', 'toy', '--set', 'diffusion.betamax=2'], /did you mean 'diffusion.betaMax'/],
       [['run', 'toy', '--set', 'diffusion.T'], /written key=value/],
       [['run', 'toy', '--resume', '--preset', 'smoke', '--out', root], /nothing to resume/],
+      [['run', 'toy', '--parts', 'two'], /--parts must be a whole number.*'two'/],
       [['run', 'toy', '--device', 'gpu'], /unknown device 'gpu'.*cpu, webgpu, cuda, auto/],
       [
         ['run', 'toy', '--precision', 'half'],

@@ -56,6 +56,28 @@ describe('training on pictures in files', () => {
     expect(lastState(objective, place, 0).step).toBe(4);
   });
 
+  it('goes on in parts where it was begun with whole batches', async () => {
+    const options = {
+      ...{ preset: 'smoke', data: join(folder, 'celeba'), shipped: null, threads: 1 },
+      root: join(folder, 'parts'),
+    };
+    const stop = new AbortController();
+    const halted = celeba64.run({
+      ...options,
+      onProgress: ({ step }) => step >= 2 && stop.abort(),
+      signal: stop.signal,
+    });
+    await expect(halted).rejects.toThrow(InterruptedError);
+    const { run, numbers } = await celeba64.run({ ...options, parts: 2 });
+    const whole = await celeba64.run({ ...options, root: join(folder, 'other') });
+    expect(run.key).toBe(whole.run.key);
+    expect(run.environment.parts).toBe(2);
+    expect(whole.run.environment).not.toHaveProperty('parts');
+    numbers.series.forEach(({ mean }, i) => {
+      expect(mean).toBeCloseTo(whole.numbers.series[i].mean, 2);
+    });
+  });
+
   it('reads LMDB, and takes what is left over for the test pictures', async () => {
     const { numbers, pictures, energies } = await lsunChurch.run({
       preset: 'smoke',

@@ -109,7 +109,7 @@ describe('a function in parts', () => {
     expect(state.isDisposed).toBe(true);
   });
 
-  it('refuses a result that one part decides, and pairs across the batch', () => {
+  it('refuses a result that one part decides', () => {
     const options = {
       ...{ parts: 2, place: ALONE },
       own: { y: { shape: [2, 1], dtype: 'float32' } },
@@ -117,15 +117,33 @@ describe('a function in parts', () => {
     const own = () => hostTensor(new Float32Array(2), [2, 1]);
     const alone = inParts((c: Tensor, { y }) => tf.add(c, tf.sum(y)), options);
     expect(() => alone.run(1, own).next()).toThrow(/depends on one part alone.*rankMean/);
-    const paired = inParts((c: Tensor, { y }) => rankMean(tf.mul(c, fromNextRank(y))), options);
-    expect(() => paired.run(1, own).next()).toThrow(/pairs samples.*parts: 1/);
+  });
+
+  it('hands values from each part to the one before', () => {
+    const parts = 3;
+    const fn = inParts(
+      (c: Tensor, { y, weight }) => rankMean(tf.mul(c, tf.mul(weight, tf.sum(fromNextRank(y), 0)))),
+      {
+        ...{ parts, place: ALONE },
+        own: { y: { shape: [1, 2], dtype: 'float32' }, weight: { shape: [2], dtype: 'float32' } },
+      },
+    );
+    const run = fn.run(3, (part, name) =>
+      name === 'y'
+        ? hostTensor(Float32Array.of(part + 1, 7), [1, 2])
+        : hostTensor(Float32Array.of(10 ** part, 1), [2]),
+    );
+    let step = run.next();
+    while (!step.done) step = run.next();
+    const got = Array.from((step.value as Tensor).dataSync(), (v) => Number(v.toFixed(3)));
+    expect(got).toEqual([2 + 30 + 100, 21]);
   });
 });
 
 describe('the cut for parts', () => {
   const record = (shapes: readonly (readonly number[])[], fn: (xs: Tensor[]) => Tensor[]) => {
     const inputs = shapes.map((shape): LeafSpec => ({ shape, dtype: 'float32' }));
-    return asOneRank({ rank: 'any', size: 2 }, () => trace(inputs, fn));
+    return trace(inputs, (xs) => asOneRank({ rank: 0, size: 2 }, () => fn(xs)));
   };
 
   /** Wide activations that a second turn needs again. */

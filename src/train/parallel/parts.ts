@@ -25,6 +25,8 @@ export interface PartsSettings {
   /** The whole batch of a key. */
   readonly data: (key: Key) => HostTensor;
   readonly executor?: Executor;
+  /** After each piece of an iteration but the last: the share of it that is done. */
+  readonly onPiece?: (share: number) => void;
 }
 
 /**
@@ -98,8 +100,10 @@ export class PartsTeam<State> {
     const regular = this.#between === undefined || step % this.#between.every === 0;
     const fn = regular ? this.#step : (this.#between?.step ?? this.#step);
     const stop = stopAsked() ? 1 : 0;
-    const run = fn.run({ state, stop } as never, this.#draws(step));
-    for (;;) {
+    const common = { state, stop } as never;
+    const run = fn.run(common, this.#draws(step));
+    const { onPiece } = this.#settings;
+    for (let calls = 0; ; ) {
       const { done, value } = run.next();
       if (done) {
         const asked = value.stop.dataSync()[0] > 0;
@@ -109,6 +113,8 @@ export class PartsTeam<State> {
       const pending = value && this.ranks.sum(value);
       if (pending) await pending;
       if (value) continue;
+      calls++;
+      if (calls < fn.calls(common)) onPiece?.(calls / fn.calls(common));
       await new Promise((resolve) => setImmediate(resolve));
       if (this.ranks.size === 1 && stopAsked()) {
         run.return(undefined as never);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/core/errors.ts';
-import { hostTensor } from '../../../src/core/host-tensor.ts';
+import { type HostTensor, hostTensor } from '../../../src/core/host-tensor.ts';
 import { uniform } from '../../../src/core/random.ts';
 import { scheduleConfig } from '../../../src/diffusion/schedule.ts';
 import { jit, type Tensor } from '../../../src/jit/index.ts';
@@ -8,7 +8,9 @@ import { smallEncoder } from '../../../src/models/encoders.ts';
 import { ncsnppEnergy, ncsnppGenerator } from '../../../src/models/ncsnpp.ts';
 import { type DdaebmState, ddaebm } from '../../../src/objectives/ddaebm.ts';
 import type { DdaebmConfig } from '../../../src/objectives/ddaebm-config.ts';
+import type { HostState } from '../../../src/objectives/objective.ts';
 import { train } from '../../../src/train/loop.ts';
+import { ALONE } from '../../../src/train/parallel/ranks.ts';
 import { noiseAt } from '../../objectives/helpers.ts';
 
 const BATCH = 4;
@@ -20,8 +22,8 @@ const images = (step = 0) =>
     [BATCH, ...SHAPE],
   );
 
-function objectiveOf(config: DdaebmConfig = {}, recompute = false) {
-  const unet = { size: 32, width: 4, multipliers: [1, 1], blocks: 1, recompute };
+function objectiveOf(config: DdaebmConfig = {}, recompute = false, dropout = 0) {
+  const unet = { size: 32, width: 4, multipliers: [1, 1], blocks: 1, recompute, dropout };
   const latent = 6;
   return ddaebm({
     batch: BATCH,
@@ -44,20 +46,24 @@ function objectiveOf(config: DdaebmConfig = {}, recompute = false) {
 
 type Objective = ReturnType<typeof objectiveOf>;
 
+/** A first state; the last layer would start next to zero, where half of the network has no gradient. */
+function started(objective: Objective): DdaebmState<HostTensor> {
+  const start = objective.init(3) as unknown as DdaebmState<HostTensor>;
+  for (const side of ['energy', 'generator'] as const) {
+    const values = start[side].params.data;
+    values.forEach((v, i) => {
+      values[i] = v + 0.05 * Math.sin(i);
+    });
+  }
+  return start;
+}
+
 /** Gradients of both sides and the metrics, compiled. */
 function evaluate(objective: Objective, step: Objective['step'] = objective.step) {
   const run = jit((s: DdaebmState, data: Tensor, noise: Record<string, Tensor>) =>
     step(s, { data }, noise),
   ) as unknown as (...args: unknown[]) => ReturnType<Objective['step']>;
-  const start = objective.init(3) as unknown as DdaebmState;
-  // The last layer starts next to zero, where half of the network would have no gradient.
-  for (const side of ['energy', 'generator'] as const) {
-    const values = start[side].params as unknown as { data: Float32Array };
-    values.data.forEach((v, i) => {
-      values.data[i] = v + 0.05 * Math.sin(i);
-    });
-  }
-  const { state, metrics } = run(start, images(), noiseAt(objective.noise));
+  const { state, metrics } = run(started(objective), images(), noiseAt(objective.noise));
   const numbers = (t: Tensor) => Array.from(t.dataSync());
   return {
     energy: numbers(state.energy.adam.m),
@@ -81,6 +87,31 @@ describe('a step of images', () => {
     expect(apart(whole.generator, parts.generator)).toBeLessThan(2e-5);
     for (const [name, value] of Object.entries(whole.metrics)) {
       expect(parts.metrics[name] / value).toBeCloseTo(1, 4);
+    }
+  });
+
+  it('has it part by part, too, in a training, with recomputed blocks', async () => {
+    const dropped = (batch: number, recompute: boolean) => objectiveOf({ batch }, recompute, 0.1);
+    const objective = dropped(BATCH, false);
+    const state = started(objective) as unknown as HostState;
+    const restored = { step: 0, state, seconds: 0, window: { count: 0, sums: {} } };
+    const options = {
+      ...{ objective, seed: 1, steps: 1, data: ({ step }: { step: number }) => images(step) },
+      run: { restore: () => restored, save: () => {}, log: () => {} },
+    };
+    const withBatch = (batch: number) => dropped(batch, true);
+    const parallel = { ranks: ALONE, parts: 2, batch: BATCH, withBatch };
+    const [once, parts] = [await train(options), await train({ ...options, parallel })];
+    for (const side of ['energy', 'generator'] as const) {
+      const [a, b] = [once, parts].map((r) => {
+        const { m } = (r.state as unknown as DdaebmState<HostTensor>)[side].adam;
+        return Array.from(m.data);
+      });
+      expect(apart(a, b)).toBeLessThan(2e-5);
+    }
+    const { step: _, ...metrics } = once.metrics ?? { step: 0 };
+    for (const [name, value] of Object.entries(metrics)) {
+      expect((parts.metrics?.[name] ?? 0) / value).toBeCloseTo(1, 4);
     }
   });
 

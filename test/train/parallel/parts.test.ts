@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InterruptedError } from '../../../src/core/errors.ts';
+import type { Progress } from '../../../src/train/loop.ts';
 import { apart, toyTraining } from './shared-training.ts';
 
 describe('a training in parts', () => {
@@ -64,6 +65,15 @@ describe('a training in parts', () => {
     expect(saved).toEqual([0]);
   });
 
+  it('tells how far an iteration is', async () => {
+    const shares: number[] = [];
+    const onProgress = ({ step, share }: Progress) => {
+      if (step === 1 && share !== undefined) shares.push(share);
+    };
+    await toyTraining('drl', 'alone', 2, { parts: 4, onProgress });
+    expect(shares).toEqual([0.25, 0.5, 0.75]);
+  });
+
   it.each([
     [5, 'alone', 'parts must divide the batch of 24, got 5 parts;'],
     [0, 'alone', 'parts must divide the batch of 24, got 0;'],
@@ -71,9 +81,5 @@ describe('a training in parts', () => {
     [8, 2, 'got 8 parts on each of 2 ranks'],
   ] as const)('refuses %s parts that do not divide the batch', async (parts, ranks, message) => {
     await expect(toyTraining('drl', ranks, 1, { parts })).rejects.toThrow(message);
-  });
-
-  it('refuses a method that pairs samples of different parts', async () => {
-    await expect(toyTraining('meg', 'alone', 1, { parts: 2 })).rejects.toThrow(/pairs samples/);
   });
 });

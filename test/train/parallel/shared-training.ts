@@ -4,7 +4,7 @@ import { toyBatch } from '../../../src/datasets/toy.ts';
 import { toyConfig, toyObjective } from '../../../src/experiments/toy-config.ts';
 import type { ToyMethod } from '../../../src/experiments/toy-methods.ts';
 import type { Checkpoint } from '../../../src/train/checkpoint.ts';
-import { type TrainResult, train } from '../../../src/train/loop.ts';
+import { type Progress, type TrainResult, train } from '../../../src/train/loop.ts';
 import { ALONE } from '../../../src/train/parallel/ranks.ts';
 import type { MetricsRow } from '../../../src/train/run.ts';
 import { virtualRanks } from './virtual-ranks.ts';
@@ -26,6 +26,7 @@ interface Extras {
   /** Where the training goes on. */
   readonly from?: Checkpoint;
   readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
   readonly onSave?: (checkpoint: Checkpoint) => void;
 }
 
@@ -34,14 +35,14 @@ export async function toyTraining(
   method: ToyMethod,
   ranks: number | 'alone',
   steps: number,
-  { parts = 1, from, signal, onSave }: Extras = {},
+  { parts = 1, from, signal, onProgress, onSave }: Extras = {},
 ): Promise<Training> {
   const objective = objectiveOf(method, BATCH);
   const rows: MetricsRow[] = [];
   const options = {
     objective,
     data: (key: Key): HostTensor => toyBatch('25gaussians', key, objective.batchShape[0]),
-    ...{ steps, seed: 3, logEvery: 1, signal },
+    ...{ steps, seed: 3, logEvery: 1, signal, onProgress },
     run: {
       restore: () => from,
       save: (checkpoint: Checkpoint) => onSave?.(checkpoint),
