@@ -50,7 +50,10 @@ export class TimedKernel {
     writeFileSync(file, JSON.stringify(connection));
     this.#sockets = new KernelSockets(connection, RECONNECT);
     const [program, ...args] = command.map((part) => (part === CONNECTION_FILE ? file : part));
-    const env = { ...process.env, GIBBS_KERNEL_HISTORY: join(folder, 'history.jsonl') };
+    // Node reads these certificates whenever it starts, which takes longer than its start itself: a
+    // matter of the machine, and no kernel here talks to anybody.
+    const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
+    const env = { ...inherited, GIBBS_KERNEL_HISTORY: join(folder, 'history.jsonl') };
     this.started = performance.now();
     this.#child = spawn(program, args, { cwd, env, stdio: 'ignore' });
     const ended = (why: string) => this.#sockets.fail(new Error(why), true);

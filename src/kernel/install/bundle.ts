@@ -5,8 +5,8 @@ import { writeFileAtomic } from '../../core/files.ts';
 /** The modules that a process or a thread of the kernel starts from. */
 const PROGRAMS = ['user/worker', 'user/host', 'main'];
 
-/** Packages that stay where they are: one with native code, one that not every kernel loads. */
-const EXTERNAL = /^(zeromq|typescript)$/;
+/** Large, and loaded by few cells. */
+const EXTERNAL = 'typescript';
 
 /**
  * Joins each program of a compiled kernel and what it imports into one CommonJS file beside it: Node
