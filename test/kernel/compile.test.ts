@@ -1,6 +1,6 @@
-import { runInThisContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../src/kernel/cell/box.ts';
+import { cellFunction } from '../../src/kernel/cell/cell-function.ts';
 import { compileCell } from '../../src/kernel/cell/compile.ts';
 import { babelHelpers } from '../../src/kernel/cell/helpers.ts';
 import { originalPosition } from '../../src/kernel/cell/source-position.ts';
@@ -28,7 +28,8 @@ class Notebook {
       return namespace;
     };
     const boxes = cell.boxes.map((name) => this.scope.box(name));
-    await runInThisContext(cell.source)(value, load, { url: 'file:///n' }, babelHelpers, ...boxes);
+    const run = cellFunction(cell, 'Cell [1]');
+    await run(value, load, { url: 'file:///n' }, babelHelpers, ...boxes);
     return value.v;
   }
 }
@@ -208,7 +209,7 @@ describe('a cell', () => {
   it('maps positions back to what was typed', () => {
     const code = 'interface Long {\n  a: number;\n}\n\nfunction f(x: Long) {\n  return x.b.c;\n}';
     const cell = compileCell(code, nb.scope, { fileName: 'Cell [1]' });
-    const lines = cell.source.split('\n').slice(1);
+    const lines = cell.body.split('\n').slice(1);
     const line = lines.findIndex((l) => l.includes('x.b.c'));
     const at = originalPosition(cell.mappings(), {
       line: line + 1,

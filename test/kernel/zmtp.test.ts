@@ -137,14 +137,14 @@ describe('a publisher', () => {
     peer.connect(`tcp://127.0.0.1:${port}`);
     peer.subscribe('a', 'ab', 'end');
     await expect.poll(() => heard.toSorted()).toEqual(['a', 'ab', 'end']);
-    for (const topic of ['abc', 'b', 'a']) publisher.send([topic, 'text']);
+    for (const topic of ['abc', 'b', 'a']) publisher.send(topic, encodeFrames([topic, 'text']));
     expect(String((await peer.receive())[0])).toBe('abc');
     expect(String((await peer.receive())[0])).toBe('a');
     peer.unsubscribe('a', 'ab');
     // Heard after the two cancellations, which come the same way.
     peer.subscribe('mark');
     await expect.poll(() => heard.at(-1)).toBe('mark');
-    for (const topic of ['abc', 'end']) publisher.send([topic, 'text']);
+    for (const topic of ['abc', 'end']) publisher.send(topic, encodeFrames([topic, 'text']));
     expect(String((await peer.receive())[0])).toBe('end');
   });
 });

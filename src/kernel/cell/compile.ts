@@ -10,15 +10,17 @@ import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
 /** A cell ready to run. */
 export interface CompiledCell {
   /**
-   * Source of an async function expression with the parameters `value·` (the box of the result),
-   * `import·`, `meta·`, `babelHelpers` and then one box per name of `boxes`. Its body begins on the
-   * second line.
+   * Body of a function with the parameters {@link params}; what was typed begins on its second line.
    */
-  readonly source: string;
+  readonly body: string;
+  /** `value·` (the box of the result), `import·`, `meta·`, `babelHelpers`, one for each of `boxes`. */
+  readonly params: readonly string[];
+  /** The function must be async. */
+  readonly isAsync: boolean;
   readonly boxes: readonly string[];
   /** Names that the cell declares at its top level. */
   readonly declared: readonly { readonly name: string; readonly constant: boolean }[];
-  /** From `source` less its first line to what was typed; made when asked for. */
+  /** From `body` less its first line to what was typed; made when asked for. */
   readonly mappings: () => Mappings;
 }
 
@@ -109,13 +111,15 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
   }
 
   const boxes = [...names.used];
-  const params = [`value${MARK}`, `import${MARK}`, `meta${MARK}`, 'babelHelpers']
-    .concat(boxes.map((name) => name + MARK))
-    .join(', ');
   out.prepend(imports.join(' '));
-  const source = `(async function(${params}) { 'use strict';\n${out.toString()}\n})`;
+  const text = out.toString();
   return {
-    source,
+    body: `'use strict';\n${text}\n`,
+    params: [`value${MARK}`, `import${MARK}`, `meta${MARK}`, 'babelHelpers'].concat(
+      boxes.map((name) => name + MARK),
+    ),
+    // Also where the word stands in a text: then it costs a little and changes nothing.
+    isAsync: /\bawait\b/.test(text),
     boxes,
     declared: [...declared]
       .filter(([name]) => !name.startsWith('_usingCtx'))

@@ -29,6 +29,8 @@ interface Cell {
   /** The `n` of `In[n]`. */
   readonly count: number;
   readonly request: CellRequest;
+  /** Makes what {@link announce} publishes. */
+  readonly prepare: () => void;
   /** Publishes that the cell runs; once. */
   readonly announce: () => void;
 }
@@ -163,16 +165,21 @@ export class Executor {
     this.#outputs.open(number, message);
     if (request.isStored) this.#count++;
     const count = request.isStored || request.silent ? this.#count : this.#count + 1;
+    let announcements: (() => void)[] | undefined;
     let isAnnounced = false;
-    const announce = () => {
-      if (isAnnounced) return;
-      isAnnounced = true;
-      this.#io.publish('status', { execution_state: 'busy' }, message);
+    const prepare = () => {
+      if (isAnnounced || announcements !== undefined) return;
+      announcements = [this.#io.prepare('status', { execution_state: 'busy' }, message)];
       if (request.silent) return;
       const content = { code: request.code, execution_count: count };
-      this.#io.publish('execute_input', content, message);
+      announcements.push(this.#io.prepare('execute_input', content, message));
     };
-    return { number, count, request, announce };
+    const announce = () => {
+      prepare();
+      isAnnounced = true;
+      for (const publish of announcements?.splice(0) ?? []) publish();
+    };
+    return { number, count, request, prepare, announce };
   }
 
   async #run(cell: Cell): Promise<Outcome> {
@@ -212,6 +219,8 @@ export class Executor {
       this.#current = { cell, end };
       const what = { cell: number, code, count, silent, allowStdin, userExpressions: expressions };
       this.#user().send({ t: 'execute', ...what });
+      // While the cell runs on another core.
+      cell.prepare();
       // Stop pressed before the cell had begun.
       if (this.#interrupted) this.#user().tell({ t: 'interrupt', cell: number });
     });

@@ -45,7 +45,8 @@ export class Kernel {
     });
     this.#user = this.#startUser(child);
     const io: KernelIo = {
-      publish: (...message) => this.#publish(...message),
+      publish: (...message) => this.#prepare(...message)(),
+      prepare: (...message) => this.#prepare(...message),
       reply: (...message) => this.#reply(...message),
       ask: (...question) => this.#ask(...question),
     };
@@ -185,14 +186,18 @@ export class Kernel {
     this.#sockets.send(channel, this.#factory.create(type, content, options));
   }
 
-  #publish(
+  #publish(type: string, content: Content, parent: Pick<Message, 'header'> | undefined): void {
+    this.#prepare(type, content, parent)();
+  }
+
+  #prepare(
     type: string,
     content: Content,
     parent: Pick<Message, 'header'> | undefined,
     extra: { metadata?: Content; buffers?: readonly Uint8Array[] } = {},
-  ): void {
+  ): () => void {
     const message = this.#factory.create(type, content, { parent: parent?.header, ...extra });
-    this.#sockets.publish(`kernel.${this.#factory.session}.${type}`, message);
+    return this.#sockets.prepare(`kernel.${this.#factory.session}.${type}`, message);
   }
 
   #ask(request: Pick<Message, 'header' | 'idents'>, content: Content): void {
@@ -202,7 +207,7 @@ export class Kernel {
 
   #welcome(topic: Buffer): void {
     const content = { subscription: topic.toString() };
-    this.#sockets.publish(topic, this.#factory.create('iopub_welcome', content));
+    this.#sockets.prepare(topic, this.#factory.create('iopub_welcome', content))();
   }
 
   #reject(channel: Channel, reason: string): void {

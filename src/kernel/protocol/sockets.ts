@@ -64,8 +64,10 @@ export class Sockets {
     this.#routers[channel].send(encodeMessage(message, this.#signer));
   }
 
-  publish(topic: string | Buffer, message: Message): void {
-    this.#iopub.send([topic, ...encodeMessage(message, this.#signer)]);
+  /** Makes a message for all who have subscribed to `topic`; the call of the result sends it. */
+  prepare(topic: string | Buffer, message: Message): () => void {
+    const pieces = encodeFrames([topic, ...encodeMessage(message, this.#signer)]);
+    return () => this.#iopub.send(topic, pieces);
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import vm from 'node:vm';
 import { InterruptedError } from '../../core/errors.ts';
 import { type Box, Scope } from '../cell/box.ts';
+import { cellFunction } from '../cell/cell-function.ts';
 import { compileCell } from '../cell/compile.ts';
 import { babelHelpers } from '../cell/helpers.ts';
 import { DisplayHandle } from '../display/display.ts';
@@ -143,23 +143,20 @@ export class Session {
       this.scope.box(variable.name).constant = variable.constant;
     }
     this.#parts.traces.addCell(name, code, cell.mappings);
-    // Not a script: V8 would keep every cell that ever ran, compiled.
-    const compiled = vm.compileFunction(`return ${cell.source}`, [], {
-      filename: name,
-      lineOffset: -1,
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    });
+    const run = cellFunction(cell, name);
     const value: { v: unknown } = { v: undefined };
     const load = (specifier: unknown, _options: unknown, links: readonly [Box, string][] = []) =>
       this.#load(String(specifier), directory, name, links);
+    const filename = join(directory, 'notebook.ts');
     const meta = {
-      url: pathToFileURL(join(directory, 'notebook.ts')).href,
+      get url() {
+        return pathToFileURL(filename).href;
+      },
       dirname: directory,
-      filename: join(directory, 'notebook.ts'),
+      filename,
       resolve: (specifier: string) => this.#parts.loader.resolve(specifier, directory),
     };
     const boxes = cell.boxes.map((variable) => this.scope.box(variable));
-    const run = compiled() as (...args: unknown[]) => Promise<void>;
     await run(value, load, meta, babelHelpers, ...boxes);
     return value.v;
   }

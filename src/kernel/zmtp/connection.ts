@@ -15,6 +15,9 @@ import { Inbox } from './inbox.ts';
 /** Messages of one connection that one turn of the event loop may handle. */
 const SHARE = 16;
 
+/** Bytes of a turn up to which they are copied into one piece. */
+const JOINED = 1 << 16;
+
 export interface ConnectionHandlers {
   /** The peer has said what it is. */
   onOpen(connection: Connection): void;
@@ -82,10 +85,7 @@ export class Connection {
     if (out.length === 0) return;
     this.#out = [];
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    // Pieces of a flood are long: they go one by one, without a copy.
-    if (out.length > 1) this.#socket.cork();
-    for (const piece of out) this.#socket.write(piece);
-    if (out.length > 1) this.#socket.uncork();
+    for (const piece of joined(out)) this.#socket.write(piece);
   }
 
   #read(): void {
@@ -160,4 +160,11 @@ export class Connection {
       this.#deliver();
     } else if (name === 'ERROR') this.#socket.destroy();
   }
+}
+
+/** Short pieces in one, which leaves in one call of the system; long ones as they are. */
+function joined(pieces: Uint8Array[]): Uint8Array[] {
+  if (pieces.length === 1) return pieces;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return length > JOINED ? pieces : [Buffer.concat(pieces, length)];
 }

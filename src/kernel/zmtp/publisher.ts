@@ -1,5 +1,4 @@
 import type { Connection } from './connection.ts';
-import { encodeFrames } from './frames.ts';
 import { type Endpoint, Server } from './server.ts';
 
 /** An XPUB socket: every peer gets the messages whose first frame begins as it has asked for. */
@@ -27,18 +26,12 @@ export class Publisher {
     return this.#server.listen(endpoint);
   }
 
-  send(frames: readonly (Uint8Array | string)[]): void {
-    let pieces: Uint8Array[] | undefined;
-    const [first] = frames;
-    const bytes =
-      typeof first === 'string'
-        ? Buffer.from(first)
-        : Buffer.from(first.buffer, first.byteOffset, first.length);
-    const topic = bytes.toString('latin1');
+  /** @param pieces a message as bytes, whose first frame is `topic`. */
+  send(topic: string | Uint8Array, pieces: readonly Uint8Array[]): void {
+    const key = Buffer.from(topic as string).toString('latin1');
     for (const [peer, topics] of this.#topics) {
       for (const start of topics.keys()) {
-        if (!topic.startsWith(start)) continue;
-        pieces ??= encodeFrames(frames);
+        if (!key.startsWith(start)) continue;
         peer.send(pieces);
         break;
       }
