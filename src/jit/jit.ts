@@ -62,8 +62,9 @@ export interface JitOptions {
    * Every operand is scaled by a power of two before, so that small gradients keep their digits and
    * nothing overflows (loss scaling, done per operand). Sums are added as the device does. On the
    * processor, with executors `'onnx'` and `'auto'`, it only rounds, to try it.
-   * `'bfloat16'` rounds the operands of products of matrices to eight bits of mantissa (a relative
-   * 2⁻⁹ each) and adds in float32, on a processor with AVX512-BF16; executors `'native'` and `'auto'`.
+   * `'bfloat16'` rounds the operands of products of matrices and of convolutions to eight bits of
+   * mantissa (a relative 2⁻⁹ each) and adds in float32, on a processor with AVX512-BF16; executors
+   * `'native'` and `'auto'`.
    * Default: `GIBBS_PRECISION` if set, else `'float32'`.
    */
   readonly precision?: Precision;

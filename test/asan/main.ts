@@ -16,6 +16,7 @@ import { findCompiler } from '../../src/jit/native/build/compiler.ts';
 const SUITES = [
   'test/jit/native/gemm.test.ts',
   'test/jit/native/conv.test.ts',
+  'test/jit/native/threads.test.ts',
   'test/e2e/native.test.ts',
 ];
 

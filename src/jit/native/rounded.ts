@@ -1,5 +1,6 @@
 import type { Graph, Node } from '../ir/ops.ts';
 import { type Rewriter, rewriteNodes } from '../passes/rewriter.ts';
+import { type ConvNode, convCallOf, isConvolution, roundsConvolution } from './conv/call.ts';
 
 type Dims = readonly number[];
 
@@ -16,12 +17,13 @@ export function roundsOperands(shape: Dims, k: number): boolean {
 }
 
 /**
- * An optimised graph with the operands of its large products rounded to eight bits of mantissa: what
+ * An optimised graph with the operands of its large products and convolutions rounded to eight bits of mantissa: what
  * precision `bfloat16` computes, said in float32 for an executor that knows only that. Rounding is
  * Veltkamp's (c = (2¹⁶ + 1)·x; c − (c − x)), to the nearest but for ties; beyond 2¹¹¹ it overflows.
  */
 export function withRoundedOperands(graph: Graph): Graph {
   return rewriteNodes(graph, (r, node, map) => {
+    if (isConvolution(node)) return convolution(r, node, map);
     if (node.op !== 'matmul' && node.op !== 'gemm') return undefined;
     const { op, inputs, shape, attrs } = node as Node<'matmul' | 'gemm'>;
     const a = r.shape(map[inputs[0]]);
@@ -29,6 +31,14 @@ export function withRoundedOperands(graph: Graph): Graph {
     const ids = inputs.map((i, at) => (at < 2 ? rounded(r, map[i]) : map[i]));
     return r.emit(op, ids, attrs);
   });
+}
+
+function convolution(r: Rewriter, node: ConvNode, map: readonly number[]): number | undefined {
+  const { op, inputs, attrs } = node;
+  const call = convCallOf(node, r.shape(map[inputs[0]]), r.shape(map[inputs[1]]));
+  if (!roundsConvolution(call)) return undefined;
+  const ids = inputs.map((i, at) => (at < 2 ? rounded(r, map[i]) : map[i]));
+  return r.emit(op, ids, attrs as never);
 }
 
 function rounded(r: Rewriter, x: number): number {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { integers, normal } from '../../../src/core/random.ts';
+import { roundsConvolution } from '../../../src/jit/native/conv/call.ts';
 import { type ConvCall, convKernel } from '../../../src/jit/native/conv/conv.ts';
+import { supportsBf16 } from '../../../src/jit/native/gemm/bf16.ts';
 import { AVX2, AVX512, detectIsa, type Isa, PLAIN } from '../../../src/jit/native/gemm/isa.ts';
+import { toBf16 } from './gemm-cases.ts';
 import { buildKernels, type Operands } from './run-kernels.ts';
 import { HAS_COMPILER } from './toolchain.ts';
 
@@ -109,13 +112,19 @@ function reference(call: ConvCall, { a, b, c, out }: Operands) {
   return { sum, terms };
 }
 
+const rounded = ({ a, b, ...rest }: Operands): Operands => ({
+  ...{ a: a.map(toBf16), b: b.map(toBf16) },
+  ...rest,
+});
+
 function check(calls: readonly ConvCall[], isa: Isa): void {
   const kernels = calls.map((call) => convKernel(call, isa));
   const { run, library } = buildKernels(kernels);
   calls.forEach((call, i) => {
     const data = operands(call, i);
     const got = run(i, data);
-    const { sum, terms } = reference(call, data);
+    const seen = call.precision === 'bf16' ? rounded(data) : data;
+    const { sum, terms } = reference(call, seen);
     // Sums of n terms in any order are within n rounding errors of their size.
     const { count } = sizes(call);
     const longest = Math.max(count.w / call.filters, (count.y / call.filters) * 2, count.w);
@@ -156,5 +165,22 @@ describe.skipIf(!HAS_COMPILER)('generated convolutions', () => {
       ...everyKind({ channels: 6, filters: 6, groups: 6 }),
     ];
     check(calls, detectIsa());
+  });
+
+  it.skipIf(!supportsBf16())('round to bfloat16 where that is asked for, and no further', () => {
+    const calls = [
+      ...everyKind({ channels: 8, filters: 18, width: 16, height: 4, batch: 3 }),
+      ...everyKind({ channels: 80, filters: 90, width: 4, height: 4 }),
+      ...everyKind({ channels: 32, filters: 32, groups: 2, width: 9, height: 7 }),
+      ...everyKind({ channels: 70, filters: 20, kernel: [1, 1], pads: [0, 0, 0, 0], width: 5 }),
+      ...everyKind({ channels: 20, filters: 30, strides: [2, 2], width: 11 }),
+    ];
+    const fit = calls.filter((call) => roundsConvolution(call));
+    expect(fit.length).toBeGreaterThan(11);
+    check(
+      fit.map((call) => ({ ...call, precision: 'bf16' as const })),
+      detectIsa(),
+    );
+    expect(() => convKernel({ ...PLAIN_CALL, precision: 'bf16' }, PLAIN)).toThrow(/bf16.*float32/);
   });
 });

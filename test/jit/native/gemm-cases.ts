@@ -71,7 +71,7 @@ function reference(call: GemmCall, { a, b, c, out }: Operands) {
 }
 
 /** The nearest number with eight bits of mantissa, ties to even. */
-function toBf16(value: number): number {
+export function toBf16(value: number): number {
   const bits = new Uint32Array(Float32Array.of(value).buffer);
   bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000;
   return new Float32Array(bits.buffer)[0];

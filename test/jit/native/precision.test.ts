@@ -89,7 +89,7 @@ describe.skipIf(!CAN)('products in bfloat16', () => {
     expect(a[1]).not.toEqual(exact[1]);
   });
 
-  it('are those worth it: small ones, convolutions and inputs keep all their bits', () => {
+  it('are those worth it: small ones and inputs keep all their bits', () => {
     const f = (x: Tensor, image: Tensor) => {
       const kernel = tf.ones<tf.Rank.R4>([3, 3, 8, 8]).mul(1.003) as tf.Tensor4D;
       return [tf.matMul(x, x, false, true), tf.conv2d(image as tf.Tensor4D, kernel, 1, 'same'), x];
@@ -97,6 +97,34 @@ describe.skipIf(!CAN)('products in bfloat16', () => {
     const args = [drawn([20, 70], 5), drawn([32, 64], 6).reshape([1, 16, 16, 8])] as const;
     const [exact, rounded] = [NATIVE, ROUNDED].map((options) => jit(f, options)(...args));
     expect(rounded.map(values)).toEqual(exact.map(values));
+  });
+
+  it('of convolutions lie within the rounding of their operands, gradients included', () => {
+    const image = drawn([400, 64], 7).reshape([4, 10, 10, 64]) as tf.Tensor4D;
+    const kernel = drawn([576, 32], 8).reshape([3, 3, 64, 32]) as tf.Tensor4D;
+    const slope = drawn([400, 32], 9).reshape([4, 10, 10, 32]) as tf.Tensor4D;
+    const f = (x: Tensor, w: Tensor, dy: Tensor) => {
+      const y = (x: Tensor, w: Tensor) =>
+        tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same') as Tensor;
+      const value = (x: Tensor, w: Tensor) => tf.sum(y(x, w).mul(dy)) as Tensor;
+      return [
+        y(x, w),
+        valueAndGrad((v: Tensor) => value(v, w))(x).grad,
+        valueAndGrad((v: Tensor) => value(x, v))(w).grad,
+      ];
+    };
+    const exact = jit(f, NATIVE)(image, kernel, slope).map(values);
+    const terms = jit(f, NATIVE)(image.abs(), kernel.abs(), slope.abs());
+    for (const executor of ['native', 'auto'] as const) {
+      const g = jit(f, { executor, precision: 'bfloat16' });
+      const got = g(image, kernel, slope).map(values);
+      expect(g.stats()).toMatchObject({ nativeCalls: 1, onnxCalls: 0 });
+      got.forEach((v, k) => {
+        const error = worst(v, exact[k], bound(terms[k]));
+        expect(error).toBeLessThan(1);
+        expect(error).toBeGreaterThan(0.01);
+      });
+    }
   });
 
   it('pass the comparison of auto, which a compiler that is wrong does not', () => {

@@ -1,3 +1,4 @@
+import { multiplyPairs, toPairs } from '../gemm/bf16.ts';
 import { parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
 import { emitMicro, range } from '../gemm/micro.ts';
@@ -79,7 +80,13 @@ function plan(g: Geometry, isa: Isa): Plan {
 export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
   const { width } = isa;
   const { images, vectorsPerImage, runs, outVector } = plan(g, isa);
-  const channelBlocks = cutEvenly(g.groupChannels, Math.max(1, Math.floor(LONGEST_SUM / g.taps)));
+  const paired = g.precision === 'bf16';
+  // Numbers that stand in the place of one float, all of them of the same block of channels.
+  const together = paired ? 2 : 1;
+  const most = Math.floor(LONGEST_SUM / g.taps / together);
+  const channelBlocks = cutEvenly(g.groupChannels / together, Math.max(1, most)).map(
+    ({ start, size, count }) => ({ start: start * together, size: size * together, count }),
+  );
   const split = channelBlocks.length > 1 || channelBlocks[0].count > 1;
   const parts: string[] = g.bare ? [] : [emitPadding(`${name}_pad`, g)];
   const paddedFloats = g.bare ? 0 : images * g.paddedImage;
@@ -91,6 +98,8 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
   const byFilters = steps === 1 && runs.length === 1;
   let pieces = steps;
   let widest = 0;
+  let panelMost = 0;
+  const weights = paired ? 'weights' : 'w';
   for (const run of runs) {
     const packer = `${name}_pack_${run.vectors}_${run.tail}`;
     parts.push(emitPacker(packer, g, run, isa));
@@ -99,7 +108,8 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
     for (const block of blocks) {
       for (const channelsOf of channelBlocks) {
         const depth = channelsOf.size * g.taps;
-        widest = Math.max(widest, block.size * panelFloats * depth);
+        widest = Math.max(widest, (block.size * panelFloats * depth) / together);
+        panelMost = Math.max(panelMost, panelFloats * depth);
         const tiles = cutEvenly(g.groupFilters, isa.rows[run.vectors - 1]);
         const [tileCount, shares] = shareOut(tiles, 'tile');
         if (byFilters) pieces = tileCount;
@@ -109,8 +119,8 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
             rows: size,
             vectors: run.vectors,
             tail: run.tail,
-            k: split ? ('k' as const) : g.depth,
-            aRow: g.depth,
+            k: split ? ('k' as const) : g.depth / together,
+            aRow: g.depth / together,
             aColumn: 1,
             bRow: panelFloats,
             outRow: g.pixels,
@@ -118,6 +128,7 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
             bPadded: true,
             bias: split ? ('none' as const) : (bias as 'none' | 'column'),
             accumulate: split,
+            multiply: paired ? multiplyPairs : undefined,
           };
           const source = emitMicro(kernel, isa);
           if (!parts.includes(source)) parts.push(source);
@@ -126,8 +137,8 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
             `  const long i = ${start} + tile * ${size};`,
             `  for (long q = 0; q < ${block.size}; q++) {`,
             `    const long t = first + q * ${run.vectors};`,
-            `    ${kernel.name}(w + (group * ${g.groupFilters} + i) * ${g.depth} + k, panels + q * ${panelFloats * depth}, c + ${bias === 'none' ? 0 : `group * ${g.groupFilters} + i`},`,
-            `      out + ((n + t / ${vectorsPerImage}) * ${g.filters} + group * ${g.groupFilters} + i) * ${g.pixels} + t % ${vectorsPerImage} * ${width}${split ? `, ${depth}` : ''});`,
+            `    ${kernel.name}(${weights} + (group * ${g.groupFilters} + i) * ${g.depth / together} + k, panels + q * ${(panelFloats * depth) / together}, c + ${bias === 'none' ? 0 : `group * ${g.groupFilters} + i`},`,
+            `      out + ((n + t / ${vectorsPerImage}) * ${g.filters} + group * ${g.groupFilters} + i) * ${g.pixels} + t % ${vectorsPerImage} * ${width}${split ? `, ${depth / together}` : ''});`,
             '  }',
             '}',
           ];
@@ -135,10 +146,13 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
         lines.push(
           `for (long first = ${run.start + block.start * run.vectors}; first < ${run.start + (block.start + block.size * block.count) * run.vectors}; first += ${block.size * run.vectors})`,
           `  for (long ch = ${channelsOf.start}; ch < ${channelsOf.start + channelsOf.size * channelsOf.count}; ch += ${channelsOf.size}) {`,
-          `    const long k = ch * ${g.taps};`,
+          `    const long k = ch * ${g.taps} / ${together};`,
           `    for (long q = 0; q < ${block.size}; q++) {`,
           `      const long t = first + q * ${run.vectors};`,
-          `      ${packer}(image + (group * ${g.groupChannels} + ch) * ${g.paddedHeight * g.paddedWidth}, t, ${channelsOf.size}, panels + q * ${panelFloats * depth});`,
+          `      ${packer}(image + (group * ${g.groupChannels} + ch) * ${g.paddedHeight * g.paddedWidth}, t, ${channelsOf.size}, ${paired ? 'panel' : `panels + q * ${panelFloats * depth}`});`,
+          paired
+            ? `      ${toPairs('panel', `panels + q * ${(panelFloats * depth) / 2}`, { k: depth, other: panelFloats, alongRows: false })}`
+            : '',
           '    }',
           ...calls.map((line) => `    ${line}`),
           '  }',
@@ -160,7 +174,13 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
         .join('\n      ')}
       }`
     : set('0', `${g.filters}`);
-  const body = `float *panels = scratch + ${align(paddedFloats, isa)};
+  const before = align(paddedFloats, isa);
+  const weightFloats = paired ? align((g.filters * g.depth) / 2, isa) : 0;
+  const panelFloats = paired ? panelMost : 0;
+  const pairs = `float *weights = scratch + ${before}, *panel = weights + ${weightFloats};
+  ${toPairs('w', 'weights', { k: g.depth, other: g.filters, alongRows: true })}`;
+  const body = `float *panels = scratch + ${before + weightFloats + panelFloats};
+  ${paired ? pairs : ''}
   ${share(pieces)}
   for (long n = ${byFilters ? 0 : `from * ${images}`}; n < ${byFilters ? g.batch : `to * ${images}`}; n += ${images}) {
     ${split ? `for (long r = 0; r < ${images}; r++) ${begin}` : ''}
@@ -170,7 +190,7 @@ export function emitForward(name: string, g: Geometry, isa: Isa): Emitted {
     }
   }`;
   const source = `${parts.join('')}${parted(name, 'x, w, c, out', body)}`;
-  return { source, scratch: align(paddedFloats, isa) + widest, pieces };
+  return { source, scratch: before + weightFloats + panelFloats + widest, pieces };
 }
 
 export const align = (floats: number, { width }: Isa) => Math.ceil(floats / width) * width;

@@ -21,6 +21,8 @@ export interface ConvCall {
   readonly groups: number;
   /** Adds one number per filter; forward only. */
   readonly bias: boolean;
+  /** As of products; `bf16` where `roundsConvolution` says so. Default: `float32`. */
+  readonly precision?: 'float32' | 'bf16';
 }
 
 /** What follows from the sizes. */

@@ -2,7 +2,7 @@ import { gemmKernel, parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
 import { share } from '../gemm/tiles.ts';
 import { align, type Emitted, emitForward } from './forward.ts';
-import { type Geometry, geometryOf } from './geometry.ts';
+import { type ConvCall, type Geometry, geometryOf } from './geometry.ts';
 
 /**
  * C of `NAME(dy, w, c, out, scratch)`. With unit stride the adjoint is a convolution of dy with the
@@ -14,9 +14,10 @@ export function emitInputGrad(name: string, g: Geometry, isa: Isa): Emitted {
   return turned === undefined ? scattered(name, g, isa) : turnedConv(name, g, turned, isa);
 }
 
-type Pads = Geometry['pads'];
+type Pads = ConvCall['pads'];
 
-function turnedPads({ strides, dilations, kernel, pads }: Geometry): Pads | undefined {
+/** The margins with which the adjoint is a convolution itself, if it is. */
+export function turnedPads({ strides, dilations, kernel, pads }: ConvCall): Pads | undefined {
   if (strides[0] !== 1 || strides[1] !== 1) return undefined;
   const reach = [dilations[0] * (kernel[0] - 1), dilations[1] * (kernel[1] - 1)];
   const turned = pads.map((p, i) => reach[i % 2] - p) as unknown as Pads;

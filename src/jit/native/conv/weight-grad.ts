@@ -1,3 +1,4 @@
+import { multiplyPairs, toPairs } from '../gemm/bf16.ts';
 import { parted } from '../gemm/gemm.ts';
 import type { Isa } from '../gemm/isa.ts';
 import { range } from '../gemm/micro.ts';
@@ -20,7 +21,11 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
   const [filtersAtOnce, placesAtOnce] = isa.vectors === 3 ? [4, 6] : [3, 3];
   const most = Math.max(1, Math.floor(PIXELS_AT_ONCE / g.pixels));
   const blocks = cutEvenly(g.batch, most);
-  const lines = align(Math.max(...blocks.map((b) => b.size)) * g.pixels, isa) / width;
+  const paired = g.precision === 'bf16';
+  const together = paired ? 2 : 1;
+  const perVector = width * together;
+  const longest = Math.max(...blocks.map((b) => b.size)) * g.pixels;
+  const lines = Math.ceil(longest / perVector);
   // An odd number: rows a power of two apart would share a few places of the cache.
   const length = (lines + 1 - (lines % 2)) * width;
   const paddedFloats = g.bare
@@ -31,15 +36,22 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
   const parts: string[] = g.bare ? [] : [emitPadding(`${name}_pad`, g)];
   for (const { size: rows } of tiles) {
     for (const { size: columns } of places) {
-      parts.push(emitDots(`${name}_${rows}x${columns}`, rows, columns, length, g.depth, isa));
+      parts.push(
+        emitDots(`${name}_${rows}x${columns}`, rows, columns, length, g.depth, isa, paired),
+      );
     }
   }
   const image = g.bare ? g.channels * g.height * g.width : g.paddedImage;
   const [pieces, loops] = shareOut(places, 'place');
+  // A row as it is, or by way of one in floats.
+  const placed = (write: (to: string) => string, to: string) =>
+    paired
+      ? `{ ${write('row')} ${toPairs('row', to, { k: lines * perVector, other: 1, alongRows: true })} }`
+      : write(to);
   const products = places.map(
     ({ start, size }, h) => `${loops[h]} {
           const long k = ${start} + place * ${size};
-          for (long u = 0; u < ${size}; u++) ${name}_row(image + group * ${g.groupChannels * g.paddedHeight * g.paddedWidth}, k + u, images, rows + u * ${length});
+          for (long u = 0; u < ${size}; u++) ${placed((to) => `${name}_row(image + group * ${g.groupChannels * g.paddedHeight * g.paddedWidth}, k + u, images, ${to});`, `rows + u * ${length}`)}
           ${tiles
             .map(
               (t) =>
@@ -54,13 +66,17 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
       size,
       count,
     }) => `for (long n = ${start}; n < ${start + size * count}; n += ${size}) {
-    const long images = ${size}, vectors = ${Math.ceil((size * g.pixels) / width)};
+    const long images = ${size}, vectors = ${Math.ceil((size * g.pixels) / perVector)};
     ${g.bare ? `const float *image = x + n * ${image};` : `const float *image = scratch;\n    ${name}_pad(x + n * ${g.channels * g.height * g.width}, scratch, images);`}
-    for (long o = 0; o < ${g.filters}; o++) {
+    for (long o = 0; o < ${g.filters}; o++) ${placed(
+      (to) => `{
+      float *to = ${to};
       for (long i = 0; i < images; i++)
-        __builtin_memcpy(turned + o * ${length} + i * ${g.pixels}, dy + ((n + i) * ${g.filters} + o) * ${g.pixels}, ${4 * g.pixels});
-      for (long i = images * ${g.pixels}; i < vectors * ${width}; i++) turned[o * ${length} + i] = 0;
-    }
+        __builtin_memcpy(to + i * ${g.pixels}, dy + ((n + i) * ${g.filters} + o) * ${g.pixels}, ${4 * g.pixels});
+      for (long i = images * ${g.pixels}; i < vectors * ${perVector}; i++) to[i] = 0;
+    }`,
+      `turned + o * ${length}`,
+    )}
     for (long group = 0; group < ${g.groups}; group++) {
         ${products.join('\n        ')}
     }
@@ -68,17 +84,21 @@ export function emitWeightGrad(name: string, g: Geometry, isa: Isa): Emitted {
   );
   const whole = `float *turned = scratch + ${paddedFloats};
   float *rows = turned + ${g.filters * length};
+  ${paired ? `float *row = rows + ${placesAtOnce * length};` : ''}
   ${share(pieces)}
   ${body.join('\n  ')}`;
   return {
-    scratch: paddedFloats + (g.filters + placesAtOnce) * length,
+    scratch: paddedFloats + (g.filters + placesAtOnce + (paired ? 2 : 0)) * length,
     pieces,
-    source: `${parts.join('')}${emitRow(`${name}_row`, g, image, isa)}${parted(name, 'x, dy, c, out', whole)}`,
+    source: `${parts.join('')}${emitRow(`${name}_row`, g, image, perVector)}${parted(name, 'x, dy, c, out', whole)}`,
   };
 }
 
-/** C of `NAME(image, k, images, row)`: the pixels that weight `k` of a filter meets. */
-function emitRow(name: string, g: Geometry, image: number, isa: Isa): string {
+/**
+ * C of `NAME(image, k, images, row)`: the pixels that weight `k` of a filter meets, and zeros up to a
+ * multiple of `whole`.
+ */
+function emitRow(name: string, g: Geometry, image: number, whole: number): string {
   const [kh, kw] = g.kernel;
   const [sh, sw] = g.strides;
   const copy =
@@ -88,7 +108,7 @@ function emitRow(name: string, g: Geometry, image: number, isa: Isa): string {
   return `GIBBS_KERNEL void ${name}(const float *image, long k, long images, float *row) {
   const long tap = k % ${kh * kw};
   image += k / ${kh * kw} * ${g.paddedHeight * g.paddedWidth} + tap / ${kw} * ${g.dilations[0] * g.paddedWidth} + tap % ${kw} * ${g.dilations[1]};
-  const float *end = row + (images * ${g.pixels} + ${isa.width - 1}) / ${isa.width} * ${isa.width};
+  const float *end = row + (images * ${g.pixels} + ${whole - 1}) / ${whole} * ${whole};
   for (long n = 0; n < images; n++)
     for (long y = 0; y < ${g.rows}; y++, row += ${g.columns}) {
       const float *p = image + n * ${image} + y * ${sh * g.paddedWidth};
@@ -107,12 +127,16 @@ function emitDots(
   length: number,
   outRow: number,
   isa: Isa,
+  paired: boolean,
 ): string {
+  const multiply = paired
+    ? multiplyPairs
+    : (s: string, a: string, b: string) => `${s} += ${a} * ${b};`;
   const v = vectorType(isa);
   const all = range(rows).flatMap((i) => range(columns).map((j) => [i, j] as const));
   const loads = range(rows).map((i) => `${v} a${i} = ${v}_load(a + ${i * length});`);
   const steps = range(columns).map((j) => {
-    const sums = range(rows).map((i) => `s${i}_${j} += a${i} * x;`);
+    const sums = range(rows).map((i) => multiply(`s${i}_${j}`, `a${i}`, 'x'));
     return `{ ${v} x = ${v}_load(b + ${j * length}); ${sums.join(' ')} }`;
   });
   return `GIBBS_KERNEL void ${name}(const float *a, const float *b, float *out, long vectors, int add) {

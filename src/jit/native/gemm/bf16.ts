@@ -1,7 +1,17 @@
+import { ConfigError } from '../../../core/errors.ts';
 import { cpuFeatures } from '../build/compiler.ts';
+import type { Isa } from './isa.ts';
 
 /** True where the processor multiplies bfloat16 numbers and adds in float32 (AVX512-BF16). */
 export const supportsBf16 = (): boolean => cpuFeatures().includes('avx512_bf16');
+
+/** @throws ConfigError where products of bfloat16 numbers cannot be generated. */
+export function needsBf16(who: string, isa: Isa): void {
+  if (isa.name === 'avx512' && supportsBf16()) return;
+  throw new ConfigError(
+    `${who}: precision 'bf16' needs a processor with AVX512-BF16; use 'float32'`,
+  );
+}
 
 /** A statement that adds the two products of each pair of bfloat16 numbers to the sums. */
 export const multiplyPairs = (sum: string, x: string, b: string) =>

@@ -1,5 +1,4 @@
-import { ConfigError } from '../../../core/errors.ts';
-import { BF16_PREAMBLE, multiplyPairs, supportsBf16, toPairs } from './bf16.ts';
+import { BF16_PREAMBLE, multiplyPairs, needsBf16, toPairs } from './bf16.ts';
 import { emitDot } from './dot.ts';
 import { detectIsa, type Isa } from './isa.ts';
 import type { Bias } from './micro.ts';
@@ -147,11 +146,7 @@ function fewColumns(name: string, product: Product, isa: Isa) {
 
 /** Rounds both operands to pairs of bfloat16 numbers, each pair in the place of one float. */
 function paired(name: string, product: Product, isa: Isa) {
-  if (isa.name !== 'avx512' || !supportsBf16()) {
-    throw new ConfigError(
-      "gemmKernel: precision 'bf16' needs a processor with AVX512-BF16; use 'float32'",
-    );
-  }
+  needsBf16('gemmKernel', isa);
   const { m, n, k, transA, transB } = product;
   const pairs = Math.ceil(k / 2);
   const inner = tiled(`${name}_pairs`, { ...product, k: pairs }, isa, multiplyPairs);
