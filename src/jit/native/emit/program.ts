@@ -7,7 +7,7 @@ import { emitCall } from './calls.ts';
 import { literal, MEMORY_TYPE } from './elements.ts';
 import { emitLoops } from './loops.ts';
 import { PRELUDE } from './prelude.ts';
-import { runByTeam, TEAM } from './team.ts';
+import { runByTeam, sharedCall, TEAM } from './team.ts';
 import { declaration, type Parameter, SCRATCH, type UnitCode } from './unit.ts';
 
 /** A step as C text, and what it needs to run. */
@@ -59,15 +59,18 @@ export function emitProgram(
     return name;
   });
   const literals = new Literals(work.bases, inputs);
+  let units = 0;
   const statements = codes.map((code, t) => {
     const args = code.parameters.map((parameter) => {
       const own = parameter.base === SCRATCH && code.shared;
       const text = argument(parameter, memory.locations, memory.scratch[t], literals);
       return own ? `me == 0 ? ${text} : (float *)own` : text;
     });
-    if (code.shared) args.push('me', 'all');
+    if (code.shared) args.push('part', 'all');
     const open = memory.touched[t].map(({ offset, bytes }) => `OPEN(${offset}, ${bytes});`);
-    return `CLOSE(${memory.arenaBytes}); ${[...open, `${names[t]}(${args.join(', ')});`].join(' ')}`;
+    const call = `${names[t]}(${args.join(', ')});`;
+    const run = code.shared ? sharedCall(++units, call) : call;
+    return `CLOSE(${memory.arenaBytes}); ${[...open, run].join(' ')}`;
   });
   const { arenaBytes } = memory;
   const scratchBytes = Math.max(
@@ -104,14 +107,15 @@ function running(
   const lines: string[] = [];
   statements.forEach((statement, t) => {
     const alone = t > 0 && !shared[t - 1];
-    if (shared[t]) lines.push(...(alone ? ['  }'] : []), '  g_meet(team);', `  ${statement}`);
-    else lines.push(...(alone ? [] : ['  g_meet(team);', '  if (me == 0) {']), `    ${statement}`);
+    if (shared[t]) lines.push(...(alone ? ['  }'] : []), `  ${statement}`);
+    else lines.push(...(alone ? [] : ['  if (me == 0) {']), `    ${statement}`);
   });
   if (!shared.at(-1)) lines.push('  }');
   return [
     'static void steps(char *arena, void *const *in, void *const *out, char *own, long me, long all, Team *team) {',
     ...lines,
-    '  g_meet(team);',
+    // Helpers run through to the end.
+    `  if (me == 0) g_open(team, ${statements.length + 1}, me);`,
     open,
     '}',
     runByTeam(arenaBytes, scratchBytes),
