@@ -56,7 +56,8 @@ class Half:
         self.device, self.lower = device, precision != "float32"
         self.dtype, self.scaler = getattr(torch, precision), None
         if precision == "float16":
-            self.scaler = torch.amp.GradScaler(device)
+            # From the default of 2**16 the first iterations overflow; a step left out is cheap.
+            self.scaler = torch.amp.GradScaler(device, init_scale=2.0**6)
 
     def cast(self, function):
         """The function under autocast. To be compiled afterwards, not before."""

@@ -24,5 +24,6 @@ function used(device: () => Provider, why: string): Finding {
 function described(name: string, found: Availability): Finding {
   if (!found.ok) return { name, found: found.reason, state: 'missing', advice: found.remedy };
   const kind = found.software ? ', a program on the processor: for tests only' : '';
-  return { name, found: `${found.adapter}${kind}`, state: 'ok' };
+  const half = found.half ? '' : ', without float16';
+  return { name, found: `${found.adapter}${half}${kind}`, state: 'ok' };
 }
