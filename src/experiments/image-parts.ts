@@ -3,6 +3,8 @@ import type { HostTensor } from '../core/host-tensor.ts';
 import type { Key } from '../core/random.ts';
 import { summariseEnergy, summariseGenerator } from '../models/summary.ts';
 import type { Ddaebm } from '../objectives/ddaebm.ts';
+import { sizeOfPart } from '../train/parallel/parts.ts';
+import { ALONE } from '../train/parallel/ranks.ts';
 import type { Parallel } from '../train/parallel/team.ts';
 import { type BatchInParts, type Estimate, estimatePart, estimateTraining } from './eta.ts';
 import {
@@ -34,14 +36,18 @@ const PER_ACTIVATION = { recomputed: 3.5, remembered: 4.5 } as const;
 
 /**
  * In how many parts a batch is worked off: so many as are asked for, else one where the whole fits
- * into 20 GB and four fifths of the machine, else as few as do, of at most 16 images.
+ * into 20 GB and four fifths of the machine, else as few as do, of at most 16 images. Several ranks
+ * on one machine do not know of each other's memory.
+ * @throws ConfigError when what is asked for does not divide the batch.
  */
 export function imageExecution(
   setting: ImageSetting,
   config: ImageConfig,
   { parts, ranks }: Pick<KeptRunOptions, 'parts' | 'ranks'> = {},
 ): BatchInParts {
-  const share = config.batch / (ranks?.size ?? 1);
+  const { batch } = config;
+  if (parts !== undefined && parts !== 1) sizeOfPart({ ranks: ranks ?? ALONE, parts, batch });
+  const share = batch / (ranks?.size ?? 1);
   const most = Math.min(MOST, SHARE * machineMemory());
   const memory = memoryOf(setting, config);
   const of = (n: number) => ({ parts: n, images: share / n, memory: memory(share / n, n) });

@@ -139,7 +139,8 @@ export interface DdaebmConfig extends Partial<DdaebmOptions> {
    * Intermediate results shrink, but each part is in the graph of its own, which makes the graph and
    * its compilation as many times larger: of use for large batches only. Peak memory of the
    * iteration with NCSN++ networks of 16 channels in 4 parts: 2.9 in place of 3.4 GB at batch 32, 2.4
-   * in place of 1.2 GB at batch 8. Only for networks without batch norm. Default 1.
+   * in place of 1.2 GB at batch 8. Only for networks without batch norm. Default 1. A training that is
+   * to fit into memory rather takes the `parts` of its `Parallel`, which compile one part alone.
    */
   readonly parts?: number;
   /**

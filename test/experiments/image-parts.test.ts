@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Key } from '../../src/core/random.ts';
 import { toyBatch } from '../../src/datasets/toy.ts';
 import { celeba64 } from '../../src/experiments/celeba64.ts';
+import { runCifar10 } from '../../src/experiments/cifar10.ts';
 import { CIFAR10, CIFAR10_PRESETS, cifar10Config } from '../../src/experiments/cifar10-config.ts';
 import { describeEstimate, estimatePart } from '../../src/experiments/eta.ts';
 import { imageObjective } from '../../src/experiments/image-config.ts';
@@ -39,6 +40,14 @@ describe('how a training of images is carried out', () => {
     const { parts, images } = imageExecution(CIFAR10, paper, { ranks });
     expect(parts * images).toBe(32);
     expect(imageExecution(CIFAR10, paper, { parts: 64 })).toMatchObject({ parts: 64, images: 4 });
+  });
+
+  it('refuses parts that do not divide the batch before anything else', async () => {
+    const message = 'parts must divide the batch of 4, got 3 parts; use another number of parts';
+    await expect(runCifar10({ preset: 'smoke', parts: 3, data: '/nowhere' })).rejects.toThrow(
+      message,
+    );
+    expect(() => imageExecution(CIFAR10, paper, { parts: 0 })).toThrow('batch of 256, got 0;');
   });
 
   it('leaves the method as it is, but for recomputed blocks', () => {

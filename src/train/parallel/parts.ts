@@ -3,7 +3,7 @@ import { type HostTensor, sizeOf } from '../../core/host-tensor.ts';
 import type { Key } from '../../core/random.ts';
 import { inParts, type PartsFunction } from '../../jit/in-parts.ts';
 import type { Executor } from '../../jit/index.ts';
-import { rankMean } from '../../jit/ranks.ts';
+import { type RankPlace, rankMean } from '../../jit/ranks.ts';
 import type { Tensor } from '../../jit/tf.ts';
 import type { Metrics, NoiseSpecs, Objective } from '../../objectives/objective.ts';
 import { agreedError, type Ranks } from './ranks.ts';
@@ -149,8 +149,19 @@ export class PartsTeam<State> {
   }
 }
 
-/** Samples of a part. */
-function sizeOfPart<State>({ ranks, parts = 1, batch }: Parallel<State>): number {
+/**
+ * Samples of a part.
+ * @throws ConfigError when the batch does not divide by ranks times parts.
+ */
+export function sizeOfPart({
+  ranks,
+  parts = 1,
+  batch,
+}: {
+  readonly ranks: RankPlace;
+  readonly parts?: number;
+  readonly batch: number;
+}): number {
   const asked = `parts must divide the batch of ${batch}`;
   const cure = 'use another number of parts (--parts) or another batch';
   if (!Number.isSafeInteger(parts) || parts < 1) {
