@@ -14,7 +14,8 @@ import { noStats } from './run/stats.ts';
 
 /**
  * Opens a section of a graph where and how `jit` would run the whole; lowered graphs come from the
- * same cache. The executor `eager`, which compiles nothing, is as `onnx`.
+ * same cache. The executor `eager`, which compiles nothing, is as `onnx`. Sections run by turns and
+ * use the same memory.
  */
 export function openSection(
   { graph, inputs, outputs }: Section,
@@ -30,7 +31,8 @@ export function openSection(
   const dialect = dialectOf(provider, precision);
   const form = formOf(provider, precision);
   const lowered = (lean: Graph) => lowerToOnnx(lean, name, undefined, dialect);
-  const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, { threads: 1, provider });
+  const options = { threads: 1, provider, arena: false };
+  const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, options);
   const reference = (): Session => {
     const known = readCache(hash, form);
     if (known !== undefined) return run(known.bytes);

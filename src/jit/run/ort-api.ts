@@ -35,6 +35,7 @@ const FUNCTIONS = {
   createSessionOptions: [10, STATUS, ['void *']],
   setExecutionMode: [13, STATUS, ['void *', 'int']],
   disableMemPattern: [17, STATUS, ['void *']],
+  disableCpuArena: [19, STATUS, ['void *']],
   setLogSeverity: [22, STATUS, ['void *', 'int']],
   setOptimizationLevel: [23, STATUS, ['void *', 'int']],
   setIntraOpThreads: [24, STATUS, ['void *', 'int']],

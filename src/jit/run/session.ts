@@ -25,6 +25,11 @@ export interface SessionOptions {
   readonly threads: number;
   /** Where it runs. Default: the processor. */
   readonly provider?: Provider;
+  /**
+   * Whether main memory that a run has taken is kept for the next. Default: yes. Without, sessions
+   * that run by turns take it from one another.
+   */
+  readonly arena?: boolean;
 }
 
 /** `ONNXTensorElementDataType`. */
@@ -52,7 +57,7 @@ export class OnnxSession {
   constructor(
     model: Uint8Array,
     counts: { readonly inputs: number; readonly outputs: number },
-    { threads, provider = 'cpu' }: SessionOptions,
+    { threads, provider = 'cpu', arena = true }: SessionOptions,
   ) {
     const ort = ortApi();
     this.ort = ort;
@@ -69,6 +74,7 @@ export class OnnxSession {
       set(ort.setExecutionMode(options, SEQUENTIAL));
       // A pattern is one more block of the size of all that the first run has allocated.
       set(ort.disableMemPattern(options));
+      if (!arena) set(ort.disableCpuArena(options));
       // Our passes have done this work; ONNX Runtime's grow superlinearly with the graph.
       set(ort.setOptimizationLevel(options, NO_OPTIMISATION));
       // What goes wrong comes as a status; ONNX Runtime would print it as well.
