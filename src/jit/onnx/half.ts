@@ -2,6 +2,7 @@ import { sizeOf } from '../../core/host-tensor.ts';
 import type { Node } from '../ir/ops.ts';
 import { flopsOf } from '../ir/spec.ts';
 import type { Emitter } from './emitter.ts';
+import { ONNX_TYPE } from './proto.ts';
 
 /** How one product of matrices or convolution takes its operands and gives its result. */
 export interface Product {
@@ -15,10 +16,10 @@ export interface Product {
   result(name: string): string;
 }
 
-/** ONNX' names of element types. */
-const [FLOAT32, FLOAT16] = [1, 10];
-
-/** Operations per element of operands and result, from which a product is worth rounding for. */
+/**
+ * Operations per element of operands and result, from which a product is worth rounding for: scaling
+ * and rounding pass over each element a few times. By estimate; not measured on a graphics card.
+ */
 const WORTH_ROUNDING = 128;
 
 /** Binary logarithm of how many terms of less than 4 add up to less than 2¹⁵. */
@@ -35,11 +36,12 @@ const [SMALLEST, LARGEST] = [2 ** -60, 2 ** 60];
  * float16 has 11 bits and the range of 6e-8 to 65504: gradients would fall below it. Micikevicius et
  * al. (ICLR 2018, arXiv:1710.03740, section 3.2) multiply the loss, so that all gradients lie higher,
  * and skip steps that overflow. Here every operand has a scale of its own, as in training with 8 bits
- * (Micikevicius et al. 2022, arXiv:2209.05433): it is divided by the power of two below
- * its largest element, and the product multiplied by both. That is loss scaling done per operand and
- * anew in each step. Nothing overflows, no step is left out, no state is kept, and what is
- * differentiated (several losses, gradients of gradients) knows nothing of it. It costs two readings of
- * each operand for its extremes and one pass to scale.
+ * (Micikevicius et al. 2022, arXiv:2209.05433): it is divided by the power of two at or below its
+ * largest element, and the product multiplied by both. That is loss scaling done per operand and anew
+ * in each step. Nothing overflows, no step is left out, no state is kept, and what is differentiated
+ * (several losses, gradients of gradients) knows nothing of it. A scaled loss reaches the inner gradient
+ * of a penalty too late: there, small gradients are lost before they are multiplied. It costs two
+ * readings of each operand for its extremes and one pass to scale.
  *
  * Providers may add in float16: the scales keep every partial sum of up to 2¹³ terms below 2¹⁵; where
  * there are more, the second operand is made smaller still.
@@ -51,8 +53,8 @@ export function productOf(e: Emitter, node: Node, terms: number): Product {
     return { first, second, exact: true, zero: () => e.scalar(0), result: (name) => name };
   }
   const keep = (name: string) =>
-    products === 'float16' ? name : e.op('Cast', [name], { to: FLOAT32 });
-  const half = (name: string) => keep(e.op('Cast', [name], { to: FLOAT16 }));
+    products === 'float16' ? name : e.op('Cast', [name], { to: ONNX_TYPE.float32 });
+  const half = (name: string) => keep(e.op('Cast', [name], { to: ONNX_TYPE.float16 }));
   const room = 2 ** Math.min(0, MOST_TERMS - Math.ceil(Math.log2(terms)));
   const units = [0, 1].map((i) => unitOf(e, e.operand(node, i), e.shapeOf(node, i)));
   const scaled = (name: string, unit: string, size: number) =>
@@ -66,7 +68,9 @@ export function productOf(e: Emitter, node: Node, terms: number): Product {
     zero: () =>
       products === 'float16' ? e.literal('float16', [], Uint16Array.of(0)) : e.scalar(0),
     result: (name) => {
-      const wide = e.op('Cast', [products === 'float16' ? name : half(name)], { to: FLOAT32 });
+      const wide = e.op('Cast', [products === 'float16' ? name : half(name)], {
+        to: ONNX_TYPE.float32,
+      });
       const unit = e.once(`units ${units} ${room}`, () => {
         const both = e.op('Mul', units);
         return room === 1 ? both : e.op('Mul', [both, e.scalar(1 / room)]);
