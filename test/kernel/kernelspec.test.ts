@@ -36,6 +36,7 @@ describe('gibbs kernel', () => {
     expect(folder).toBe(join(data, 'kernels', 'gibbs'));
     const spec = JSON.parse(readFileSync(join(folder, 'kernel.json'), 'utf8'));
     expect(spec.argv.slice(0, 2).every((part: string) => existsSync(part))).toBe(true);
+    expect(spec.argv[1]).toMatch(/kernel.main\.cjs$/);
     expect(spec.argv.at(-1)).toBe('{connection_file}');
     expect(spec.language).toBe('typescript');
     expect(spec.interrupt_mode).toBe('message');

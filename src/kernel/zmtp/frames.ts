@@ -94,3 +94,9 @@ export class FrameReader {
     return length;
   }
 }
+
+/** Bytes as a key of a map, a character for each. */
+export function keyOf(bytes: Uint8Array | string): string {
+  const { buffer, byteOffset, byteLength } = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+}

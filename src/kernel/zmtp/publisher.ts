@@ -1,10 +1,11 @@
 import type { Connection } from './connection.ts';
+import { keyOf } from './frames.ts';
 import { type Endpoint, Server } from './server.ts';
 
 /** An XPUB socket: every peer gets the messages whose first frame begins as it has asked for. */
 export class Publisher {
   readonly #server: Server;
-  /** Of each peer, the topics in Latin-1 and how often it subscribed to them. */
+  /** Of each peer, the keys of its topics and how often it subscribed to them. */
   readonly #topics = new Map<Connection, Map<string, number>>();
 
   /** @param onSubscribe told of every subscription, also of those that are there already. */
@@ -28,7 +29,7 @@ export class Publisher {
 
   /** @param pieces a message as bytes, whose first frame is `topic`. */
   send(topic: string | Uint8Array, pieces: readonly Uint8Array[]): void {
-    const key = Buffer.from(topic as string).toString('latin1');
+    const key = keyOf(topic);
     for (const [peer, topics] of this.#topics) {
       for (const start of topics.keys()) {
         if (!key.startsWith(start)) continue;
@@ -44,7 +45,7 @@ export class Publisher {
 
   #change(peer: Connection, topic: Buffer, by: 1 | -1): void {
     const topics = this.#topics.get(peer);
-    const key = topic.toString('latin1');
+    const key = keyOf(topic);
     const count = (topics?.get(key) ?? 0) + by;
     if (count > 0) topics?.set(key, count);
     else topics?.delete(key);

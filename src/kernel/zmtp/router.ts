@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts';
-import { encodeFrames } from './frames.ts';
+import { encodeFrames, keyOf } from './frames.ts';
 import { type Endpoint, Server } from './server.ts';
 
 /**
@@ -28,7 +28,7 @@ export class Router {
   }
 
   /** What goes to a peer that is gone is dropped. */
-  send([name, ...frames]: readonly (Uint8Array | string)[]): void {
+  send([name = '', ...frames]: readonly (Uint8Array | string)[]): void {
     this.#peers.get(keyOf(name))?.send(encodeFrames(frames));
   }
 
@@ -58,8 +58,4 @@ export class Router {
     this.#names.delete(peer);
     this.#peers.delete(keyOf(name));
   }
-}
-
-function keyOf(name: Uint8Array | string | undefined): string {
-  return typeof name === 'string' ? name : Buffer.from(name ?? []).toString('latin1');
 }
