@@ -92,6 +92,9 @@ export function emitProgram(
   return { source, arenaBytes, scratchBytes, constants, calls, functions: names, steps, work };
 }
 
+/** Statements of one C function: a compiler's time grows faster than a function. */
+const TOGETHER = 32;
+
 /** C of `gibbs_run`: by one thread, where no unit can be shared. */
 function running(
   statements: readonly string[],
@@ -99,27 +102,47 @@ function running(
   arenaBytes: number,
   scratchBytes: number,
 ): string[] {
-  const open = `  OPEN(0, ${arenaBytes});`;
-  if (!shared.includes(true)) {
-    const head = 'void gibbs_run(char *arena, void *const *in, void *const *out, int threads) {';
-    return [head, '  const int all = 1;', ...statements.map((s) => `  ${s}`), open, '}'];
-  }
+  const several = shared.includes(true);
+  const [types, names] = several
+    ? [', char *own, long me, long all, Team *team', ', own, me, all, team']
+    : ['', ''];
+  const list = `char *arena, void *const *in, void *const *out${types}`;
   const lines: string[] = [];
-  statements.forEach((statement, t) => {
-    const alone = t > 0 && !shared[t - 1];
-    if (shared[t]) lines.push(...(alone ? ['  }'] : []), `  ${statement}`);
-    else lines.push(...(alone ? [] : ['  if (me == 0) {']), `    ${statement}`);
-  });
-  if (!shared.at(-1)) lines.push('  }');
+  const calls: string[] = [];
+  for (let first = 0; first < statements.length; first += TOGETHER) {
+    const some = statements.slice(first, first + TOGETHER);
+    const body = several
+      ? byCaller(some, shared.slice(first, first + TOGETHER))
+      : ['  const long all = 1;', ...some];
+    lines.push(`UNIT part${calls.length}(${list}) {`, ...body, '}');
+    calls.push(`  part${calls.length}(arena, in, out${names});`);
+  }
+  const open = `  OPEN(0, ${arenaBytes});`;
+  if (!several) {
+    const head = 'void gibbs_run(char *arena, void *const *in, void *const *out, int threads) {';
+    return [...lines, head, ...calls, open, '}'];
+  }
   return [
-    'static void steps(char *arena, void *const *in, void *const *out, char *own, long me, long all, Team *team) {',
     ...lines,
+    `static void steps(${list}) {`,
+    ...calls,
     // Helpers run through to the end.
     `  if (me == 0) g_open(team, ${statements.length + 1}, me);`,
     open,
     '}',
     runByTeam(arenaBytes, scratchBytes),
   ];
+}
+
+/** Leaves what is not shared to the caller's thread. */
+function byCaller(statements: readonly string[], shared: readonly boolean[]): string[] {
+  const lines: string[] = [];
+  statements.forEach((statement, t) => {
+    const alone = t > 0 && !shared[t - 1];
+    if (shared[t]) lines.push(...(alone ? ['  }'] : []), `  ${statement}`);
+    else lines.push(...(alone ? [] : ['  if (me == 0) {']), `    ${statement}`);
+  });
+  return shared.at(-1) ? lines : [...lines, '  }'];
 }
 
 function emitUnit(bases: readonly Base[], step: Step, precision: Precision): UnitCode {
