@@ -24,15 +24,16 @@ const SHARE = 0.8;
 /** Images of a part at most: larger parts are not faster. */
 const LARGEST_PART = 16;
 
-/**
- * Bytes of peak memory, fitted to measured peaks of whole processes on ONNX Runtime (see
- * environment.md): the process itself, each float32 parameter so many times (two states of four
- * numbers each, sums, gradients, weights in other layouts), and the results of all layers of one
- * forward pass per image so many times, with blocks recomputed and without.
- */
+/** The process itself, in bytes of peak memory. */
 const PROCESS = 0.6e9;
-const PER_PARAMETER = 16;
-const PER_ACTIVATION = { recomputed: 3.5, remembered: 4.5 } as const;
+
+/**
+ * How many times a float32 copy of all parameters, and one of the results of all layers for an image,
+ * enter the peak: fitted to measured peaks of whole processes on ONNX Runtime with NCSN++ of 128
+ * channels (see environment.md), and rounded up. In parts, sections use the same memory by turns.
+ */
+const WHOLE = { parameters: 21, activations: 7 } as const;
+const PARTS = { parameters: 10, activations: 1.5 } as const;
 
 /**
  * In how many parts a batch is worked off: so many as are asked for, else one where the whole fits
@@ -117,9 +118,10 @@ function memoryOf(
   const parameters = 4 * sum((pass) => pass.parameters);
   const activations = sum((pass) => pass.activationBytes);
   return (images, parts) => {
-    const recomputed = config.network.recompute ?? parts > 1;
-    const factor = PER_ACTIVATION[recomputed ? 'recomputed' : 'remembered'];
-    return PROCESS + PER_PARAMETER * parameters + factor * activations * images;
+    const times = parts > 1 ? PARTS : WHOLE;
+    const remembered = parts > 1 && config.network.recompute === false;
+    const results = (remembered ? WHOLE : times).activations * activations;
+    return PROCESS + times.parameters * parameters + results * images;
   };
 }
 
