@@ -3,6 +3,7 @@ import { Scope } from '../../src/kernel/cell/box.ts';
 import { cellFunction } from '../../src/kernel/cell/cell-function.ts';
 import { compileCell } from '../../src/kernel/cell/compile.ts';
 import { babelHelpers } from '../../src/kernel/cell/helpers.ts';
+import { plainProgram } from '../../src/kernel/cell/plain.ts';
 import { originalPosition } from '../../src/kernel/cell/source-position.ts';
 
 /** Runs cells of one notebook as the kernel does, with `modules` for its imports. */
@@ -206,6 +207,38 @@ describe('a cell', () => {
     await expect(nb.run('foo(')).rejects.toThrow(SyntaxError);
   });
 
+  it('of plain expressions needs no lowering', async () => {
+    await nb.run('let a = 0, o = { n: 1 }; function f(x: number) { a += x; return a }');
+    const cells: [code: string, value: unknown][] = [
+      ['a = 1\nf(2)\nf(3)', 6],
+      ['a\nf(1) // one\n;', 7],
+      ["'use strict'\nf(0); `\x24{a}\x24{[...'xy'].join()}`", '7x,y'],
+      ['({ a, b: o?.n ?? 2, ...o })', { a: 7, b: 1, n: 1 }],
+      ['await Promise.resolve(a > 1 && -a)', -7],
+      ['new Map([[1, typeof missing]]).get(1)', 'undefined'],
+      ['o.n++, o.n', 2],
+    ];
+    for (const [code, value] of cells) {
+      expect(plainProgram(code, 'Cell [1]'), code).toBeDefined();
+      expect(await nb.run(code), code).toEqual(value);
+    }
+  });
+
+  it('is lowered where it holds types, functions or statements', () => {
+    const cells = ['f<number>(1)', 'a!', '<number>a', 'a satisfies number', '({ m() {} })', 'this'];
+    cells.push('x => x', 'class {}', 'a < b > (c)', 'import.meta.url', '{ 1 }', 'enum E { A }');
+    cells.push(
+      '1 +',
+      'foo(',
+      '010',
+      'using x = y',
+      'function f(a?) {}',
+      'label: 1',
+      '`\x24{a as any}`',
+    );
+    for (const code of cells) expect(plainProgram(code, 'Cell [1]'), code).toBeUndefined();
+  });
+
   it('maps positions back to what was typed', () => {
     const code = 'interface Long {\n  a: number;\n}\n\nfunction f(x: Long) {\n  return x.b.c;\n}';
     const cell = compileCell(code, nb.scope, { fileName: 'Cell [1]' });
@@ -216,5 +249,12 @@ describe('a cell', () => {
       column: lines[line].indexOf('x.b') + 1,
     });
     expect(at).toEqual({ line: 6, column: 10 });
+    const plain = compileCell('1;\n  f(2)\n  x.b.c', nb.scope, { fileName: 'Cell [1]' });
+    const row = plain.body.split('\n').findIndex((l) => l.includes('.b.c'));
+    const column = plain.body.split('\n')[row].indexOf('.b') + 1;
+    expect(originalPosition(plain.mappings(), { line: row, column })).toEqual({
+      line: 3,
+      column: 4,
+    });
   });
 });

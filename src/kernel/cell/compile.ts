@@ -1,8 +1,9 @@
 import MagicString from 'magic-string';
 import { parseSync } from 'rolldown/utils';
 import type { Scope } from './box.ts';
-import { type LoweringOptions, lowerTypeScript } from './lower.ts';
+import { type Lowered, type LoweringOptions, lowerTypeScript } from './lower.ts';
 import { type Declared, MARK, NotebookNames } from './notebook-names.ts';
+import { plainProgram } from './plain.ts';
 import { ReferenceRewriter } from './rewrite.ts';
 import type { Mappings } from './source-position.ts';
 import { isNode, lexicalNames, type Node, varNames } from './syntax.ts';
@@ -30,10 +31,11 @@ export interface CompiledCell {
  * @throws SyntaxError with the position in its message.
  */
 export function compileCell(code: string, scope: Scope, options: LoweringOptions): CompiledCell {
-  const lowered = lowerTypeScript(code, options);
+  const plain = plainProgram(code, options.fileName);
+  const lowered: Lowered =
+    plain === undefined ? lowerTypeScript(code, options) : { code, mappings: [] };
   const js = lowered.code;
-  const parse = { lang: 'js', sourceType: 'module', preserveParens: false } as const;
-  const program = parseSync(options.fileName, js, parse).program as unknown as Node;
+  const program = plain ?? parseJavaScript(js, options.fileName);
   const body = program['body'] as Node[];
   const out = new MagicString(js);
   const declared: Declared = new Map();
@@ -85,6 +87,8 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
           out.appendLeft(js[node.end - 1] === ';' ? node.end - 1 : node.end, ')');
           return;
         }
+        // A call may come to begin with a parenthesis, which would go on with the line above.
+        if (plain !== undefined) out.appendRight(node.start, ';');
         rewriter.visit(node);
         return;
       default:
@@ -127,6 +131,11 @@ export function compileCell(code: string, scope: Scope, options: LoweringOptions
     // Joined by `concat`, which leaves no room to grow: a notebook keeps this of every cell.
     mappings: () => [out.generateMap({ hires: 'boundary' }).mappings].concat(lowered.mappings),
   };
+}
+
+function parseJavaScript(code: string, fileName: string): Node {
+  const parse = { lang: 'js', sourceType: 'module', preserveParens: false } as const;
+  return parseSync(fileName, code, parse).program as unknown as Node;
 }
 
 /** `using` at the top level is lowered to one try statement around everything. */
