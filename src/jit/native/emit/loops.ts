@@ -1,9 +1,9 @@
 import type { DType } from '../../../core/host-tensor.ts';
-import type { Node } from '../../ir/ops.ts';
-import type { Access, Base, ElementItem, Guard, LoopItem, ReduceItem } from '../plan/items.ts';
+import type { Access, Base, ElementItem, LoopItem, ReduceItem } from '../plan/items.ts';
 import type { OpsOf } from '../plan/kinds.ts';
 import type { Step } from '../plan/schedule.ts';
 import { element, literal, VALUE_TYPE } from './elements.ts';
+import { guarded, padding } from './guards.ts';
 import { accumulatorType, REDUCTIONS } from './reductions.ts';
 import { chooseSplit, type Split } from './split.ts';
 import { Parameters, type UnitCode } from './unit.ts';
@@ -282,23 +282,3 @@ const rule = (item: ReduceItem) => REDUCTIONS[item.node.op as OpsOf<'reduce'>];
 
 const elementOf = (item: ElementItem, args: readonly string[], from: DType) =>
   item.node === 'copy' ? args[0] : element(item.node, args, from);
-
-function padding(item: LoopItem): string {
-  if (item.node === 'copy' || item.node.op !== 'pad') return '0';
-  const { attrs, dtype } = item.node as Node<'pad'>;
-  return literal(attrs.value, dtype);
-}
-
-/** The value inside the guards, `fill` outside; nothing outside is read. */
-function guarded(
-  value: string,
-  guards: readonly Guard[],
-  fill: string,
-  axes: readonly (readonly number[])[],
-): string {
-  const conditions = guards.map(({ axis, from, to }) => {
-    const level = axes.findIndex((group) => group.includes(axis));
-    return `(i${level} >= ${from}) & (i${level} < ${to})`;
-  });
-  return `${conditions.join(' & ')} ? ${value} : ${fill}`;
-}
