@@ -166,6 +166,30 @@ describe('a compiled graph', () => {
     expect(arena(20)).toBe(arena(4));
   });
 
+  it('joins no loop to one that, through another that grew since, needs it', () => {
+    const b = new GraphBuilder();
+    const [x, y, w] = [0, 1, 2].map(() => b.input([64, 64], 'float32'));
+    const times = (v: number) => b.add('matmul', [v, w], { transA: false, transB: false });
+    const early = b.add('exp', [y], {});
+    const between = times(early);
+    const first = b.add('sin', [x], {});
+    // Joins the loop of `early`, on which `between` waits, and needs `first`.
+    const late = b.add('add', [times(first), early], {});
+    const last = b.add('add', [first, between], {});
+    const graph = b.finish([late, last]);
+    const inputs = [1, 2, 3].map((k) => ({
+      data: Float32Array.from({ length: 64 * 64 }, (_, i) => Math.cos(k * i)),
+      shape: [64, 64],
+      dtype: 'float32' as const,
+    }));
+    const found = runSession(new NativeSession(lowerToC(graph), 'grown'), graph, inputs);
+    runGraph(graph, inputs).forEach((want, k) => {
+      want.forEach((value, i) => {
+        expect(Math.abs(found[k][i] - value)).toBeLessThan(1e-4);
+      });
+    });
+  });
+
   it('is one loop for what runs over the same elements, sums included', () => {
     const b = new GraphBuilder();
     const x = b.input([50, 40], 'float32');

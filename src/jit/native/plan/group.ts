@@ -126,9 +126,9 @@ class Grouping {
     const { seen } = this;
     const mark = ++this.marks;
     const stack: Unit[] = [];
-    // What has only items before the first of `from` needs none of it.
+    // Also units that ended before `from` began: one of theirs may have been joined since.
     const visit = (unit: Unit) => {
-      if (unit.last <= from.first || seen[unit.id] === mark) return;
+      if (seen[unit.id] === mark) return;
       seen[unit.id] = mark;
       stack.push(unit);
     };
