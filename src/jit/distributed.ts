@@ -5,13 +5,12 @@ import { cutAtRankMeans, type Section } from './ir/cut.ts';
 import { hashGraph } from './ir/hash.ts';
 import type { JitFunction, Liftable } from './jit.ts';
 import { asSlot, asTensor, hostToTensor, isLeaf, isTensor, leafSpec, specKey } from './leaves.ts';
-import { DIALECTS } from './onnx/dialect.ts';
-import { lowerToOnnx } from './onnx/lower.ts';
+import type { Session } from './native/open.ts';
 import { optimise } from './passes/index.ts';
 import { asOneRank, type RankPlace } from './ranks.ts';
 import { arrayOf, BufferPool } from './run/buffers.ts';
-import { device } from './run/provider.ts';
-import { OnnxSession, type Slot } from './run/session.ts';
+import type { Slot } from './run/session.ts';
+import { openSection } from './section-session.ts';
 import { type LeafSpec, trace } from './trace/tracer.ts';
 import { placeMeans, vectorLength } from './vectors.ts';
 
@@ -39,7 +38,7 @@ export interface DistributedFunction<A extends unknown[], R> {
 /** A section, compiled, with the arrays that its results are written to. */
 interface Part {
   readonly section: Section;
-  readonly session: OnnxSession;
+  readonly session: Session;
   readonly outputs: readonly LeafSpec[];
   /** What goes over all ranks after this section; empty after the last. */
   readonly vector: Float32Array;
@@ -83,22 +82,20 @@ export function distributed<A extends unknown[], R>(
   const compile = (inputs: readonly LeafSpec[], structure: Structure): Compiled => {
     const recorded = record(inputs, structure);
     const graph = optimise(recorded.graph);
-    const provider = device();
     const sections = cutAtRankMeans(graph, place.size);
     const reduced = new Map<number, Slot>();
     const values = new Map<number, Slot>();
     const parts = sections.map((section, i): Part => {
-      const model = lowerToOnnx(section.graph, `${name}/${i}`, undefined, DIALECTS[provider]);
-      const counts = { inputs: section.inputs.length, outputs: section.outputs.length };
       const vector = new Float32Array(vectorLength(graph, section));
       placeMeans(graph, section, vector, reduced);
-      for (const { kind, id } of section.outputs.flatMap((o) => (o.kind === 'value' ? [o] : []))) {
-        if (kind === 'value')
-          values.set(id, { ...graph.nodes[id], data: arrayOf(graph.nodes[id]) });
+      for (const output of section.outputs) {
+        if (output.kind !== 'value') continue;
+        const spec = graph.nodes[output.id];
+        values.set(output.id, { ...spec, data: arrayOf(spec) });
       }
       return {
         section,
-        session: new OnnxSession(model.bytes, counts, { threads: 1, provider }),
+        session: openSection(section, `${name}/${i}`, { arena: true }),
         outputs: section.graph.outputs.map((id): LeafSpec => section.graph.nodes[id]),
         vector,
       };

@@ -134,7 +134,9 @@ export function inParts<C, R>(
         const spec = graph.nodes[output.id];
         for (const values of kept) values.set(output.id, { ...spec, data: arrayOf(spec) });
       }
-      return { section, outputs, session: openSection(section, title, executor) };
+      // Sections run by turns and use the same memory.
+      const session = openSection(section, title, { executor, arena: false });
+      return { section, outputs, session };
     };
     const opened = levels.map(({ common, each }, i): Level => {
       const sums = new Float32Array(vectorLength(graph, each));

@@ -12,15 +12,21 @@ import { device } from './run/provider.ts';
 import { OnnxSession } from './run/session.ts';
 import { noStats } from './run/stats.ts';
 
+export interface SectionOptions {
+  /** Default: that of `jit`. */
+  readonly executor?: Executor | undefined;
+  /** Whether ONNX Runtime keeps memory for this section alone, as it does for whole graphs. */
+  readonly arena: boolean;
+}
+
 /**
  * Opens a section of a graph where and how `jit` would run the whole; lowered graphs come from the
- * same cache. The executor `eager`, which compiles nothing, is as `onnx`. Sections run by turns and
- * use the same memory.
+ * same cache. The executor `eager`, which compiles nothing, is as `onnx`.
  */
 export function openSection(
   { graph, inputs, outputs }: Section,
   name: string,
-  asked: Executor = defaultExecutor(),
+  { executor: asked = defaultExecutor(), arena }: SectionOptions,
 ): Session {
   const executor = asked === 'eager' ? 'onnx' : asked;
   const provider = device();
@@ -31,7 +37,7 @@ export function openSection(
   const dialect = dialectOf(provider, precision);
   const form = formOf(provider, precision);
   const lowered = (lean: Graph) => lowerToOnnx(lean, name, undefined, dialect);
-  const options = { threads: 1, provider, arena: false };
+  const options = { threads: 1, provider, arena };
   const run = (bytes: Uint8Array) => new OnnxSession(bytes, counts, options);
   const reference = (): Session => {
     const known = readCache(hash, form);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { NativeBuildError } from '../../src/core/errors.ts';
 import { hostTensor } from '../../src/core/host-tensor.ts';
 import { normal } from '../../src/core/random.ts';
 import { distributed } from '../../src/jit/distributed.ts';
@@ -58,10 +59,21 @@ const step = (p: P, x: Tensor) => {
   return { value: rankMean(value), grad: Object.fromEntries(means) as P };
 };
 
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
 describe('a function of several ranks', () => {
   const x = draw('x', [12, 4]);
 
-  it.each([1, 2, 3, 4])('has the gradients of the whole batch: %i ranks', (size) => {
+  it.each([
+    [1, 'onnx'],
+    [2, 'onnx'],
+    [3, 'onnx'],
+    [4, 'onnx'],
+    [2, 'native'],
+  ])('has the gradients of the whole batch: %i ranks, %s', (size, executor) => {
+    vi.stubEnv('GIBBS_EXECUTOR', executor);
     const whole = jit(step)(params as never, x as never);
     const runs = Array.from({ length: size }, (_, rank) =>
       distributed(step, { place: { rank, size } }).run(params as never, rowsOf(x, rank, size)),
@@ -75,6 +87,13 @@ describe('a function of several ranks', () => {
         });
       }
     }
+  });
+
+  it('runs where and how jit does', () => {
+    vi.stubEnv('GIBBS_EXECUTOR', 'native');
+    vi.stubEnv('GIBBS_CC', 'off');
+    const { run } = distributed(step, { place: { rank: 0, size: 2 } });
+    expect(() => run(params as never, x as never).next()).toThrow(NativeBuildError);
   });
 
   it('takes means that do not wait for each other together', () => {

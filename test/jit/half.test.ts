@@ -284,7 +284,7 @@ describe('the choice of float16', () => {
     const outputs = [{ kind: 'result' as const, index: 0 }];
     const result = hostTensor(new Float32Array(220 * 240), [220, 240]);
     const slots = [x, w].map((t) => hostTensor(values(t), t.shape));
-    openSection({ graph, inputs, outputs }, 'section').run(slots, [result]);
+    openSection({ graph, inputs, outputs }, 'section', { arena: true }).run(slots, [result]);
     expect(result.data).toEqual(values(inHalf(product)(x, w)));
   });
 
