@@ -12,7 +12,7 @@ class Notebook {
   readonly modules: Record<string, Record<string, unknown>> = {};
 
   async run(code: string, options: { experimentalDecorators?: boolean } = {}): Promise<unknown> {
-    const cell = compileCell(code, this.scope, { fileName: 'Cell [1]', ...options });
+    const cell = compileCell(code, this.scope, { fileName: 'Cell [1]', lowering: () => options });
     for (const { name, constant } of cell.declared) this.scope.box(name).constant = constant;
     const value = { v: undefined as unknown };
     const load = async (

@@ -25,17 +25,30 @@ export interface CompiledCell {
   readonly mappings: () => Mappings;
 }
 
+export interface CellOptions {
+  /** Name shown in errors and stack traces, e.g. `Cell [3]`. */
+  readonly fileName: string;
+  /** Asked for only where there is something to lower: to look for a tsconfig.json takes time. */
+  readonly lowering?: () => Omit<LoweringOptions, 'fileName'>;
+}
+
 /**
  * Compiles one cell: TypeScript to JavaScript, static imports to awaited calls, top-level names to
  * boxes of `scope`, and the value of a last expression statement to the result.
  * @throws SyntaxError with the position in its message.
  */
-export function compileCell(code: string, scope: Scope, options: LoweringOptions): CompiledCell {
-  const plain = plainProgram(code, options.fileName);
+export function compileCell(
+  code: string,
+  scope: Scope,
+  { fileName, lowering }: CellOptions,
+): CompiledCell {
+  const plain = plainProgram(code, fileName);
   const lowered: Lowered =
-    plain === undefined ? lowerTypeScript(code, options) : { code, mappings: [] };
+    plain === undefined
+      ? lowerTypeScript(code, { fileName, ...lowering?.() })
+      : { code, mappings: [] };
   const js = lowered.code;
-  const program = plain ?? parseJavaScript(js, options.fileName);
+  const program = plain ?? parseJavaScript(js, fileName);
   const body = program['body'] as Node[];
   const out = new MagicString(js);
   const declared: Declared = new Map();

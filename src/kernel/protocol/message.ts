@@ -90,10 +90,7 @@ export function decodeMessage(frames: readonly Buffer[], signer: Signer): Messag
   };
 }
 
-/**
- * The frames of a message. JSON stays text: ZeroMQ copies it, but of a buffer of such a size it keeps
- * a reference, and has the main thread woken to let it go.
- */
+/** The frames of a message. JSON stays text: it becomes bytes once, where all frames are joined. */
 export function encodeMessage(message: Message, signer: Signer): (Uint8Array | string)[] {
   const { header, parent, metadata, content } = message;
   const parts = [

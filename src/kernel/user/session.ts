@@ -135,8 +135,10 @@ export class Session {
     const directory = process.cwd();
     const cell = compileCell(code, this.scope, {
       fileName: name,
-      typescriptCompiler: lowerWithTypeScript,
-      ...this.#parts.loader.tsconfigs.nearest(directory).lowering,
+      lowering: () => ({
+        typescriptCompiler: lowerWithTypeScript,
+        ...this.#parts.loader.tsconfigs.nearest(directory).lowering,
+      }),
     });
     for (const variable of cell.declared) {
       declared.add(variable.name);
