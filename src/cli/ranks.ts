@@ -9,6 +9,9 @@ export const RANKS_OPTION: Option = {
   help: 'train together with the other processes of an MPI job (default: when started by mpirun)',
 };
 
+/** What a Slurm with PMIx, or an older PMI, puts into the environment. Without, MPI_Init aborts. */
+const CONNECTIONS = ['PMIX_NAMESPACE', 'PMI_FD', 'PMI_RANK'];
+
 /**
  * Calls `fn` with the processes of the job that this one was started in, or with nothing when it is
  * alone.
@@ -25,7 +28,14 @@ export async function withRanks<T>(
   const job = jobOf();
   if (!job && asked === undefined) return fn(undefined);
   const { MpiRanks } = await import('../train/parallel/mpi.ts');
-  const { isAgreed, RankDone } = await import('../train/parallel/ranks.ts');
+  const { agreedError, isAgreed, RankDone } = await import('../train/parallel/ranks.ts');
+  if (job?.starter === 'srun' && !CONNECTIONS.some((name) => name in process.env)) {
+    throw agreedError(
+      new ConfigError(
+        `srun started ${job.size} processes and gave them no way to find each other; start them by srun --mpi=pmix where Slurm has it ('srun --mpi=list'), or by mpirun`,
+      ),
+    );
+  }
   const ranks = MpiRanks.join(signal);
   try {
     checkSize(job, ranks);

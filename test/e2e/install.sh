@@ -15,6 +15,8 @@ swiftshader() {
 swiftshader || missing+=(chromium-common)
 python3 -c 'import venv, ensurepip' 2> /dev/null || missing+=(python3-venv)
 command -v mpirun > /dev/null || missing+=(openmpi-bin)
+# The name by which Slurm's srun loads PMIx.
+ldconfig -p | grep -q 'libpmix\.so ' || missing+=(libpmix-dev)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get > /dev/null || { echo "no apt-get here to install ${missing[*]}" >&2; exit 1; }
   [ "$(id -u)" = 0 ] || { echo "not root: apt-get install ${missing[*]}" >&2; exit 1; }
