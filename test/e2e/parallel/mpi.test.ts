@@ -66,8 +66,11 @@ describe.skipIf(missing !== undefined)(`an MPI job${missing ? ` (${missing})` : 
   });
 
   const long = ['--method', 'denoising-score-matching', '--steps', '1000'];
-  /** On a busy machine a rank needs more than mpirun's usual second to write a checkpoint. */
-  const PATIENT = { OMPI_MCA_odls_base_sigkill_timeout: '10' };
+  /**
+   * On a busy machine a rank needs more than mpirun's usual second to write a checkpoint; mpirun takes
+   * as long until it begins to end a job.
+   */
+  const PATIENT = { OMPI_MCA_odls_base_sigkill_timeout: '5' };
   /** A checkpoint after each iteration makes them slow, and leaves something to be resumed. */
   const slow = [...long, '--checkpoint', '0'];
 
@@ -103,17 +106,28 @@ describe.skipIf(missing !== undefined)(`an MPI job${missing ? ` (${missing})` : 
     await underWay('begun', alone);
     alone.child.kill('SIGTERM');
     expect((await alone.finished).code).toBe(130);
-    const job = startJob(times(2, toy('begun', ...slow, '--resume')), PATIENT);
+    const job = startJob(times(2, toy('begun', ...slow, '--resume')));
     await job.saw(/resuming at iteration [1-9]/);
     await job.saw(/% {2}[1-9]\d+\/1000/);
-    job.child.kill('SIGTERM');
+    // Without mpirun, which would take its time: the run must not end before.
+    process.kill(processOfRank(job.child.pid as number, 1), 'SIGTERM');
     const stopped = await job.finished;
     expect(said(stopped), stopped.stderr).toHaveLength(1);
-    expect(said(stopped)[0]).toMatch(/training (stopped|ended) at iteration [1-9].*checkpoint/);
+    expect(said(stopped)[0]).toMatch(/training stopped at iteration [1-9].*checkpoint/);
     const rest = await startJob(times(2, toy('begun', ...long, '--resume'))).finished;
     expect(rest.code).toBe(0);
     expect(JSON.parse(rest.stdout)).toMatchObject({ steps: 1000, reused: false });
     expect(apart(rows('unkilled'), rows('begun'))).toBeLessThan(1e-4);
+  });
+
+  it('stops with a checkpoint when mpirun is asked to end', async () => {
+    const endless = [...slow, '--steps', '1000000'];
+    const job = startJob(times(2, toy('ended', ...endless)), PATIENT);
+    await underWay('ended', job);
+    job.child.kill('SIGTERM');
+    const ended = await job.finished;
+    expect(said(ended), ended.stderr).toHaveLength(1);
+    expect(said(ended)[0]).toMatch(/training (stopped|ended) at iteration [1-9].*checkpoint/);
   });
 
   it('is not ended by a rank that waits for one that is slow to stop', async () => {
