@@ -27,7 +27,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from toy_step import Schedule, adam, fastest_adam  # noqa: E402
+from toy_step import Schedule, adam, energy_losses, fastest_adam, log_normal  # noqa: E402
 
 SIZE, LATENT, STYLE, MAPPING, STEPS = 32, 100, 256, 4, 4
 R1_GAMMA, LATENT_WEIGHT, EMA = 0.02, 0.1, 0.9999
@@ -236,11 +236,6 @@ class Encoder(nn.Module):
         return self.mean(h).flatten(1), self.log_variance(h).flatten(1)
 
 
-def log_normal(x, mean, variance):
-    terms = (x - mean).square() / variance + torch.log(2 * math.pi * variance)
-    return -0.5 * terms.sum((1, 2, 3))
-
-
 class Average:
     """Moving average of parameters after every step."""
 
@@ -254,29 +249,12 @@ class Average:
         torch._foreach_add_(self.values, self.parameters, alpha=1 - EMA)
 
 
-def energy_loss(energy, x, x_next, fake, t, c):
-    x = x.detach().requires_grad_()
-    real = energy(x, t)
-    log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-    (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
-    return with_penalty(real, energy(fake.detach(), t), slope)
-
-
-def energy_loss_for_compile(energy, x, x_next, fake, t, c):
-    """The same. torch.compile refuses to differentiate twice, but traces through func.grad."""
-
-    def log_density(x):
-        real = energy(x, t)
-        density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-        return density.sum(), real
-
-    slope, real = torch.func.grad(log_density, has_aux=True)(x.detach())
-    return with_penalty(real, energy(fake.detach(), t), slope)
-
-
 def with_penalty(real, fake, slope):
     penalty = 0.5 * R1_GAMMA * slope.square().sum((1, 2, 3)).mean()
     return (fake - real).mean() + penalty
+
+
+energy_loss, energy_loss_for_compile = energy_losses(with_penalty)
 
 
 def generator_loss(energy, generator, encoder, x, x_next, fake, n, t, c):

@@ -22,7 +22,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import toy_step  # noqa: E402
-from toy_step import MLP, Schedule, adam, fastest_adam, log_normal  # noqa: E402
+from toy_step import MLP, Schedule, adam, fastest_adam  # noqa: E402
 
 BATCH, DIM, LATENT, TIME_DIM = 128, 784, 50, 50
 R1_GAMMA, LATENT_WEIGHT, FAKE_WEIGHT = 0.02, 0.1, 0.1
@@ -172,30 +172,13 @@ class Likelihood:
         self.half.update()
 
 
-def energy_loss(energy, x, x_next, x_fake, t, c):
-    x = x.detach().requires_grad_()
-    real = energy(x, t)
-    log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-    (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
-    return with_penalty(real, energy(x_fake.detach(), t), slope)
-
-
-def energy_loss_for_compile(energy, x, x_next, x_fake, t, c):
-    """The same. torch.compile refuses to differentiate twice, but traces through func.grad."""
-
-    def log_density(x):
-        real = energy(x, t)
-        density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
-        return density.sum(), real
-
-    slope, real = torch.func.grad(log_density, has_aux=True)(x.detach())
-    return with_penalty(real, energy(x_fake.detach(), t), slope)
-
-
 def with_penalty(real, fake, slope):
     penalty = 0.5 * R1_GAMMA * slope.square().sum(1).mean()
     # The weight keeps the normalised energy from pushing density out of reach (Sec. 4.2).
     return (FAKE_WEIGHT * fake - real).mean() + penalty
+
+
+energy_loss, energy_loss_for_compile = toy_step.energy_losses(with_penalty)
 
 
 class Ddaebm:

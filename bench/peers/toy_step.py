@@ -124,8 +124,9 @@ class Schedule:
 
 
 def log_normal(x, mean, variance):
-    """log N(x; mean, variance I), summed over the dimensions."""
-    return -0.5 * ((x - mean).square() / variance + torch.log(2 * math.pi * variance)).sum(1)
+    """log N(x; mean, variance I), summed over all axes but that of the batch."""
+    terms = (x - mean).square() / variance + torch.log(2 * math.pi * variance)
+    return -0.5 * terms.sum(tuple(range(1, x.dim())))
 
 
 def sample_25gaussians(n):
@@ -150,16 +151,16 @@ def encode(encoder, x, x_next, t, eps):
     return mean + torch.exp(0.5 * log_var) * eps, mean, log_var
 
 
-def energy_loss(energy, x, x_next, x_fake, t, c):
-    """Minus the contrast of energies plus the R1 penalty on log p(x_t | x_{t+1}) (Eq. 23)."""
+def energy_and_slope(energy, x, x_next, t, c):
+    """The energy of x and the gradient of log p(x_t | x_{t+1}) in it, to be differentiated again."""
     x = x.detach().requires_grad_()
     real = energy(x, t)
     log_density = real + log_normal(x_next, c["a_next"] * x, c["s_next"].square())
     (slope,) = torch.autograd.grad(log_density.sum(), x, create_graph=True)
-    return with_penalty(real, energy(x_fake.detach(), t), slope)
+    return real, slope
 
 
-def energy_loss_for_compile(energy, x, x_next, x_fake, t, c):
+def energy_and_slope_for_compile(energy, x, x_next, t, c):
     """The same. torch.compile refuses to differentiate twice, but traces through func.grad."""
 
     def log_density(x):
@@ -168,12 +169,30 @@ def energy_loss_for_compile(energy, x, x_next, x_fake, t, c):
         return density.sum(), real
 
     slope, real = torch.func.grad(log_density, has_aux=True)(x.detach())
-    return with_penalty(real, energy(x_fake.detach(), t), slope)
+    return real, slope
+
+
+def energy_losses(with_penalty):
+    """Losses of an energy, to be run eagerly and to be compiled, as `with_penalty` puts them together."""
+
+    def energy_loss(energy, x, x_next, x_fake, t, c):
+        real, slope = energy_and_slope(energy, x, x_next, t, c)
+        return with_penalty(real, energy(x_fake.detach(), t), slope)
+
+    def energy_loss_for_compile(energy, x, x_next, x_fake, t, c):
+        real, slope = energy_and_slope_for_compile(energy, x, x_next, t, c)
+        return with_penalty(real, energy(x_fake.detach(), t), slope)
+
+    return energy_loss, energy_loss_for_compile
 
 
 def with_penalty(real, fake, slope):
+    """Minus the contrast of energies plus the R1 penalty on log p(x_t | x_{t+1}) (Eq. 23)."""
     penalty = 0.5 * R1_GAMMA * slope.square().sum(1).mean()
     return {"errD": (fake - real).mean() + penalty, "grad_penalty": penalty}
+
+
+energy_loss, energy_loss_for_compile = energy_losses(with_penalty)
 
 
 def generator_loss(energy, generator, encoder, x, x_next, x_fake, z, eps, t, c):

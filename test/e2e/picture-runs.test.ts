@@ -23,6 +23,17 @@ beforeAll(async () => {
   await packPictures({ source: from, to: join(folder, 'church/train.lmdb') });
 });
 
+/** Stops a run of these options once it has come to `at`. */
+async function haltedAt(at: number, options: Parameters<typeof celeba64.run>[0]): Promise<void> {
+  const stop = new AbortController();
+  const halted = celeba64.run({
+    ...options,
+    onProgress: ({ step }) => step >= at && stop.abort(),
+    signal: stop.signal,
+  });
+  await expect(halted).rejects.toThrow(InterruptedError);
+}
+
 describe('training on pictures in files', () => {
   it('goes on where it was stopped, to the same end', async () => {
     const options = {
@@ -32,13 +43,7 @@ describe('training on pictures in files', () => {
       shipped: null,
       threads: 1,
     };
-    const stop = new AbortController();
-    const halted = celeba64.run({
-      ...options,
-      onProgress: ({ step }) => step >= 2 && stop.abort(),
-      signal: stop.signal,
-    });
-    await expect(halted).rejects.toThrow(InterruptedError);
+    await haltedAt(2, options);
     const resumed = await celeba64.run(options);
     const whole = await celeba64.run({ ...options, root: join(folder, 'other') });
     expect(resumed.run.checksum).toBe(whole.run.checksum);
@@ -61,13 +66,7 @@ describe('training on pictures in files', () => {
       ...{ preset: 'smoke', data: join(folder, 'celeba'), shipped: null, threads: 1 },
       root: join(folder, 'parts'),
     };
-    const stop = new AbortController();
-    const halted = celeba64.run({
-      ...options,
-      onProgress: ({ step }) => step >= 2 && stop.abort(),
-      signal: stop.signal,
-    });
-    await expect(halted).rejects.toThrow(InterruptedError);
+    await haltedAt(2, options);
     const { run, numbers } = await celeba64.run({ ...options, parts: 2 });
     const whole = await celeba64.run({ ...options, root: join(folder, 'other') });
     expect(run.key).toBe(whole.run.key);

@@ -1,20 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { NativeBuildError } from '../../src/core/errors.ts';
-import { hostTensor } from '../../src/core/host-tensor.ts';
-import { normal } from '../../src/core/random.ts';
 import { distributed } from '../../src/jit/distributed.ts';
 import { jit, type Tensor, tf, valueAndGrad } from '../../src/jit/index.ts';
 import { fromNextRank, rankMean } from '../../src/jit/ranks.ts';
 import { batchNorm } from '../../src/nn/batch-norm.ts';
-
-const draw = (name: string, shape: readonly number[]) =>
-  hostTensor(
-    normal(
-      { seed: 1, stream: name, step: 0 },
-      shape.reduce((a, b) => a * b, 1),
-    ),
-    shape,
-  );
+import { draw, rowsOf } from './batch-rows.ts';
 
 /** Runs all ranks side by side, summing what they yield. */
 function runAll<R>(runs: readonly Generator<Float32Array, R, void>[]): R[] {
@@ -28,12 +18,6 @@ function runAll<R>(runs: readonly Generator<Float32Array, R, void>[]): R[] {
     }
   }
 }
-
-const rowsOf = (x: ReturnType<typeof draw>, rank: number, size: number) => {
-  const [rows, ...rest] = x.shape;
-  const count = x.data.length / size;
-  return hostTensor(x.data.slice(rank * count, (rank + 1) * count), [rows / size, ...rest]);
-};
 
 const params = {
   'n.weight': draw('weight', [3]),

@@ -1,31 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { type HostTensor, hostTensor } from '../../src/core/host-tensor.ts';
-import { normal } from '../../src/core/random.ts';
+import { hostTensor } from '../../src/core/host-tensor.ts';
 import { inParts } from '../../src/jit/in-parts.ts';
 import { jit, type Tensor, tf, valueAndGrad } from '../../src/jit/index.ts';
 import { cutIntoParts } from '../../src/jit/ir/cut-parts.ts';
 import { asOneRank, fromNextRank, rankMean } from '../../src/jit/ranks.ts';
 import { type LeafSpec, trace } from '../../src/jit/trace/tracer.ts';
-
-const draw = (name: string, shape: readonly number[]) =>
-  hostTensor(
-    normal(
-      { seed: 1, stream: name, step: 0 },
-      shape.reduce((a, b) => a * b, 1),
-    ),
-    shape,
-  );
+import { draw, rowsOf } from './batch-rows.ts';
 
 const ALONE = { rank: 0, size: 1 };
 const x = draw('x', [12, 4]);
 const w = draw('w', [4, 3]);
-
-/** Rows of a part. */
-const rowsOf = (all: HostTensor, part: number, parts: number) => {
-  const [rows, ...rest] = all.shape;
-  const count = all.data.length / parts;
-  return hostTensor(all.data.slice(part * count, (part + 1) * count), [rows / parts, ...rest]);
-};
 
 /** Two turns, the second with what the first has moved, as in a game. */
 function turns({ w: first }: { readonly w: Tensor }, y: Tensor) {
